@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of ours is built with.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The packages that our targets may import, by product name.
+func external(_ product: String) -> Target.Dependency {
+    let package =
+        switch product {
+        case "ArgumentParser": "swift-argument-parser"
+        case "Crypto": "swift-crypto"
+        case "GRDB": "GRDB.swift"
+        case "Logging": "swift-log"
+        default: product
+        }
+    return .product(name: product, package: package)
+}
+
+/// A room of the house: sources in Sources/NAME, its own rooms below it, outside packages.
+func room(_ name: String, on rooms: [String] = [], uses products: [String] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: rooms.map { .byName(name: $0) } + products.map(external),
+        swiftSettings: settings)
+}
+
+/// The tests of a room, in Tests/NAMETests.
+func tests(of name: String, on rooms: [String] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: ([name] + rooms).map { .byName(name: $0) },
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "dubmill",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CFFmpeg",
+            pkgConfig: "libavformat libavcodec libavfilter libswresample libavutil"),
+        room("DubCore", uses: ["Crypto"]),
+        room("DubMedia", on: ["DubCore", "CFFmpeg"]),
+        room("DubTiming", on: ["DubCore"]),
+        tests(of: "DubCore"),
+        tests(of: "DubMedia", on: ["DubCore"]),
+        tests(of: "DubTiming", on: ["DubCore"]),
+    ]
+)

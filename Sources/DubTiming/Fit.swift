@@ -1,0 +1,2 @@
+/// Where each line goes. Pure.
+public enum Fit {}

@@ -1,0 +1,2 @@
+import DubTiming
+import Testing
