@@ -42,16 +42,24 @@ func tests(of name: String, on rooms: [String] = []) -> Target {
 let package = Package(
     name: "dubmill",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(
             name: "CFFmpeg",
             pkgConfig: "libavformat libavcodec libavfilter libswresample libavutil"),
         room("DubCore", uses: ["Crypto"]),
+        room("DubGraph", on: ["DubCore"], uses: ["Yams"]),
+        room("DubRunner", on: ["DubCore", "DubGraph"]),
+        room("DubLedger", on: ["DubCore", "DubGraph", "DubRunner"], uses: ["GRDB"]),
+        room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"]),
         room("DubTiming", on: ["DubCore"]),
         tests(of: "DubCore"),
+        tests(of: "DubGraph", on: ["DubCore"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
     ]

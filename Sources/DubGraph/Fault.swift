@@ -1,0 +1,64 @@
+public import DubCore
+
+/// One thing that is wrong in a pipeline file, and where.
+public struct Fault: Hashable, Sendable, CustomStringConvertible {
+    /// The file, as it was named.
+    public var file: String
+    /// Counted from 1; 0 where the fault belongs to the file as a whole.
+    public var line: Int
+    /// Counted from 1; 0 where unknown.
+    public var column: Int
+    /// What is wrong, as a sentence.
+    public var what: String
+    /// What to write instead.
+    public var fix: String
+
+    /// `file:line:column: what fix`, as compilers print it.
+    public var description: String { "\(file):\(line):\(column): \(what) \(fix)" }
+}
+
+extension DubError.Code {
+    /// A pipeline file has faults; every one is listed in the error.
+    public static let pipelineInvalid = Self(name: "pipeline.invalid")
+    /// A parameter of a pipeline is missing, unknown or of the wrong type.
+    public static let parameterInvalid = Self(name: "parameter.invalid")
+}
+
+extension DubError {
+    /// All faults of a file as one error; its place is the first of them.
+    static func invalid(_ faults: [Fault]) -> DubError {
+        let first = faults.first
+        return DubError(
+            .pipelineInvalid,
+            faults.count == 1
+                ? faults.map(\.what).joined()
+                : "The pipeline has \(faults.count) faults:\n"
+                    + faults.map { "    \($0)" }.joined(separator: "\n"),
+            at: first.map { "\($0.file):\($0.line):\($0.column)" } ?? "pipeline",
+            fix: faults.count == 1 ? faults.map(\.fix).joined() : "Mend each of them; the file is read as a whole.")
+    }
+}
+
+/// The candidate nearest to a mistyped word, if any is near: at most a third of the letters differ.
+func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
+    let scored = candidates.map { ($0, editDistance(Array(word.lowercased()), Array($0.lowercased()))) }
+    guard let best = scored.min(by: { ($0.1, $0.0) < ($1.1, $1.0) }),
+        best.1 <= max(1, max(word.count, best.0.count) / 3)
+    else { return nil }
+    return best.0
+}
+
+/// Levenshtein's distance: insertions, deletions and substitutions from one word to the other.
+private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
+    var row = Array(0...b.count)
+    for i in 0..<a.count {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for j in 0..<b.count {
+            let above = row[j + 1]
+            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
+            diagonal = above
+        }
+    }
+    return row[b.count]
+}

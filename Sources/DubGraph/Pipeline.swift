@@ -1,0 +1,106 @@
+public import DubCore
+
+/// A pipeline file as written: names and references, not yet checked against the stages that exist.
+public struct Pipeline: Sendable {
+    /// A value that a run may set.
+    public struct Parameter: Sendable {
+        /// What may stand for it.
+        public enum Kind: String, Sendable, CaseIterable {
+            case text
+            case number
+            case flag
+            case language
+            case languages
+        }
+
+        /// The name used in `${…}` and on the command line.
+        public var name: String
+        /// What it may be.
+        public var kind: Kind
+        /// What holds where the run sets nothing; `nil` makes it required.
+        public var fallback: JSONValue?
+        /// The only texts allowed; empty allows all.
+        public var choices: [String]
+    }
+
+    /// Something to fan out over: a list parameter, or a list that a stage writes.
+    public struct Axis: Sendable {
+        /// The name used in `for_each` and in `[…]`.
+        public var name: String
+        /// Where its elements come from.
+        public var source: Source
+        /// Where it is written.
+        public var place: Place
+
+        /// Where an axis gets its elements.
+        public enum Source: Sendable {
+            case parameter(String)
+            case output(stage: String, name: String)
+        }
+    }
+
+    /// What an input is wired to.
+    public enum Reference: Sendable, Hashable {
+        /// A thing handed to the run from outside: `item`, `edits`.
+        case given(String)
+        /// Another stage's output, whole.
+        case output(stage: String, name: String)
+        /// One element of another stage's list, at this node's place on an axis.
+        case element(stage: String, name: String, axis: String)
+    }
+
+    /// Line and column in the file, both from 1.
+    public struct Place: Sendable, Hashable {
+        /// Counted from 1.
+        public var line: Int
+        /// Counted from 1.
+        public var column: Int
+    }
+
+    /// One stage of the file.
+    public struct Step: Sendable {
+        /// Its name here.
+        public var name: String
+        /// The kind of stage.
+        public var uses: String
+        /// Inputs by name.
+        public var inputs: [String: (reference: Reference, place: Place)]
+        /// Settings by name; texts may hold `${parameter}` and `${axis}`.
+        public var with: [String: JSONValue]
+        /// Where each setting stands.
+        public var withPlaces: [String: Place]
+        /// The axes it runs over, outermost first.
+        public var forEach: [String]
+        /// Where it is written.
+        public var place: Place
+    }
+
+    /// A file that a finished item leaves in the output folder.
+    public struct Delivery: Sendable {
+        /// `video`, `audio`, `subtitles`, `script` or `verdict`.
+        public var kind: String
+        /// The stage whose output it is.
+        public var stage: String
+        /// The output.
+        public var output: String
+        /// Put before the extension: `{stem}` and axis names in braces are filled in.
+        public var name: String
+        /// Where it is written.
+        public var place: Place
+    }
+
+    /// Where it was read from.
+    public var file: String
+    /// Its name, as in `--pipeline`.
+    public var name: String
+    /// What it is for, in a sentence.
+    public var summary: String
+    /// In the order of the file.
+    public var parameters: [Parameter]
+    /// In the order of the file.
+    public var axes: [Axis]
+    /// In the order of the file.
+    public var steps: [Step]
+    /// In the order of the file.
+    public var deliveries: [Delivery]
+}

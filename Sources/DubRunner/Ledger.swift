@@ -1,0 +1,218 @@
+public import DubCore
+public import DubGraph
+public import Foundation
+
+/// What ran, why, at what cost, and what came of it: the memory of all runs.
+///
+/// A call that returns has been written; what a crash may take is stated by the implementation.
+public protocol Ledger: Sendable {
+    /// What a node with this key wrote, if one ever finished.
+    func outputs(for key: Digest) async throws -> [String: StageValue]?
+
+    /// The fingerprint that a node of this name last had for this item; the item goes by its path.
+    func lastFingerprint(of node: String, item: String) async throws -> Fingerprint?
+
+    /// The digest of a file, if it was taken while the file was as it is now.
+    func digest(of file: FileIdentity) async throws -> Digest?
+
+    /// Remembers a file's digest.
+    func remember(_ digest: Digest, of file: FileIdentity) async throws
+
+    /// Opens a run.
+    func begin(_ run: RunRecord) async throws
+
+    /// Writes what became of a node.
+    func record(_ node: NodeRecord) async throws
+
+    /// Writes what became of an item, and again when that changes.
+    func record(_ item: ItemRecord, in run: String) async throws
+
+    /// Closes a run.
+    func end(run: String, state: RunRecord.State, at time: Date) async throws
+}
+
+/// A file as the file system names it: while this stays equal, so does its content (but for hostile clocks).
+public struct FileIdentity: Hashable, Sendable {
+    /// The absolute path.
+    public var path: String
+    /// The inode number.
+    public var inode: UInt64
+    /// Bytes.
+    public var size: Int64
+    /// Time of the last change of content, in nanoseconds since 1970.
+    public var modified: Int64
+
+    /// Looks a file up.
+    ///
+    /// - Returns: `nil` where there is no such file.
+    public init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        self.path = path
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    }
+}
+
+/// One call of `dubmill run`.
+public struct RunRecord: Sendable, Codable {
+    /// How far a run is.
+    public enum State: String, Sendable, Codable {
+        case running
+        case finished
+        case interrupted
+    }
+
+    /// Its name: a time and four random letters, such as `20260411-093012-kqzt`.
+    public var id: String
+    /// The pipeline's name.
+    public var pipeline: String
+    /// What was set.
+    public var parameters: [String: JSONValue]
+    /// When it began.
+    public var started: Date
+    /// When it ended.
+    public var ended: Date?
+    /// How far it is. A run whose process died still reads `running`: see `process`.
+    public var state: State
+    /// The process that runs it.
+    public var process: Int32
+
+    /// Describes a run.
+    public init(
+        id: String, pipeline: String, parameters: [String: JSONValue], started: Date, ended: Date? = nil, state: State,
+        process: Int32
+    ) {
+        self.id = id
+        self.pipeline = pipeline
+        self.parameters = parameters
+        self.started = started
+        self.ended = ended
+        self.state = state
+        self.process = process
+    }
+}
+
+/// One item of a run.
+public struct ItemRecord: Sendable, Codable {
+    /// Its place in the run, from 0.
+    public var index: Int
+    /// The source's absolute path.
+    public var source: String
+    /// How it ended, or `running`, or `waiting`.
+    public var status: String
+    /// How many nodes ran and how many were found in the store.
+    public var nodes: NodeCount
+    /// Wall seconds so far.
+    public var wallSeconds: Double
+    /// Seconds of media.
+    public var mediaSeconds: Double
+    /// What went wrong.
+    public var error: ErrorRecord?
+    /// What was delivered.
+    public var outputs: [OutputRecord]
+
+    /// Describes an item.
+    public init(
+        index: Int, source: String, status: String, nodes: NodeCount = NodeCount(), wallSeconds: Double = 0,
+        mediaSeconds: Double = 0, error: ErrorRecord? = nil, outputs: [OutputRecord] = []
+    ) {
+        self.index = index
+        self.source = source
+        self.status = status
+        self.nodes = nodes
+        self.wallSeconds = wallSeconds
+        self.mediaSeconds = mediaSeconds
+        self.error = error
+        self.outputs = outputs
+    }
+}
+
+/// How many nodes ran and how many did not have to.
+public struct NodeCount: Sendable, Codable, Hashable {
+    /// Executed.
+    public var run = 0
+    /// Found in the store.
+    public var cached = 0
+
+    /// None yet.
+    public init() {}
+}
+
+/// An error as it stands in the ledger and in JSON.
+public struct ErrorRecord: Sendable, Codable, Hashable {
+    /// The stable code.
+    public var code: String
+    /// What broke.
+    public var message: String
+    /// Where.
+    public var `where`: String
+    /// What to do.
+    public var fix: String
+
+    /// The record of an error.
+    public init(_ error: DubError) {
+        code = error.code.name
+        message = error.what
+        self.where = error.place
+        fix = error.fix
+    }
+}
+
+/// A file that an item left in the output folder.
+public struct OutputRecord: Sendable, Codable, Hashable {
+    /// `video`, `audio`, `subtitles`, `script` or `verdict`.
+    public var kind: String
+    /// The language it is in.
+    public var language: String?
+    /// Where it lies.
+    public var path: String
+    /// Its digest.
+    public var sha256: Digest
+
+    /// Describes a delivered file.
+    public init(kind: String, language: String?, path: String, sha256: Digest) {
+        self.kind = kind
+        self.language = language
+        self.path = path
+        self.sha256 = sha256
+    }
+}
+
+/// What became of a node in a run.
+public struct NodeRecord: Sendable {
+    /// How it ended.
+    public enum State: String, Sendable, Codable {
+        case done
+        case cached
+        case failed
+    }
+
+    /// The run's name.
+    public var run: String
+    /// The item's place in the run.
+    public var item: Int
+    /// The item's absolute path.
+    public var source: String
+    /// The node's name: `translate[es,3]`.
+    public var node: String
+    /// The key of its fingerprint.
+    public var key: Digest
+    /// All that went into it.
+    public var fingerprint: Fingerprint
+    /// Why it ran.
+    public var reason: String
+    /// How it ended.
+    public var state: State
+    /// What it wrote, where it is done.
+    public var outputs: [String: StageValue]
+    /// When it began.
+    public var started: Date
+    /// Wall seconds of the last attempt.
+    public var seconds: Double
+    /// How many attempts it took.
+    public var attempts: Int
+    /// Why it failed.
+    public var error: ErrorRecord?
+}

@@ -1,0 +1,73 @@
+public import DubCore
+public import DubGraph
+
+/// A pure function from input artifacts and parameters to output artifacts.
+///
+/// The runner reuses what a stage wrote while its fingerprint is unchanged, so a stage reads nothing else: no clock,
+/// no environment, no run.
+public protocol Stage: Sendable {
+    /// What it reads and writes.
+    var signature: StageSignature { get }
+
+    /// The models that take part for these inputs, best first; part of the fingerprint.
+    ///
+    /// - Throws: `DubError` where no installed model can do it: the node fails before it is run.
+    func models(for inputs: StageInputs, in store: any Store) throws -> [ModelIdentity]
+
+    /// Does the work.
+    ///
+    /// - Throws: `DubError`; `CancellationError` promptly after the task is cancelled.
+    /// - Returns: a value for each output of the signature.
+    func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue]
+}
+
+extension Stage {
+    /// No model takes part.
+    public func models(for inputs: StageInputs, in store: any Store) throws -> [ModelIdentity] { [] }
+}
+
+/// What a stage may touch while it runs.
+public struct StageContext: Sendable {
+    /// Where artifacts are read and written.
+    public let store: any Store
+    /// An empty folder of this attempt's own, removed afterwards.
+    public let scratch: String
+    /// Bytes that lie outside the store: the item itself, by digest.
+    private let outside: [Digest: String]
+    private let report: @Sendable (Double) -> Void
+
+    /// Makes a context; the runner does, and tests.
+    public init(
+        store: any Store, scratch: String, outside: [Digest: String] = [:],
+        report: @escaping @Sendable (Double) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.scratch = scratch
+        self.outside = outside
+        self.report = report
+    }
+
+    /// Where an artifact's bytes can be read.
+    public func path(of artifact: Artifact) -> String { outside[artifact.digest] ?? store.path(of: artifact) }
+
+    /// A required input.
+    ///
+    /// - Throws: `internal` where the graph let a node run without it.
+    public func artifact(_ name: String, of inputs: StageInputs) throws -> Artifact {
+        guard let artifact = inputs.artifact(name) else {
+            throw DubError(
+                .internal, "A node ran without its input `\(name)`.", at: name, fix: "Please report this.")
+        }
+        return artifact
+    }
+
+    /// A required JSON input as a value.
+    public func read<Value: Decodable>(
+        _ type: Value.Type = Value.self, _ name: String, of inputs: StageInputs
+    ) throws -> Value {
+        try store.read(type, from: artifact(name, of: inputs))
+    }
+
+    /// Says how much is done, 0…1.
+    public func progress(_ fraction: Double) { report(min(1, max(0, fraction))) }
+}

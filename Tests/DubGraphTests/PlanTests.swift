@@ -1,0 +1,2 @@
+import DubGraph
+import Testing
