@@ -60,6 +60,7 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         tests(of: "DubCore"),
         tests(of: "DubGraph", on: ["DubCore"]),
+        tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
     ]

@@ -48,17 +48,19 @@ func suggestion(for word: String, among candidates: some Sequence<String>) -> St
     return best.0
 }
 
-/// Levenshtein's distance: insertions, deletions and substitutions from one word to the other.
+/// Insertions, deletions, substitutions and swaps of neighbours from one word to the other (optimal string alignment).
 private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-    var row = Array(0...b.count)
+    var before: [Int] = []
+    var last = Array(0...b.count)
     for i in 0..<a.count {
-        var diagonal = row[0]
-        row[0] = i + 1
+        var row = [i + 1]
         for j in 0..<b.count {
-            let above = row[j + 1]
-            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-            diagonal = above
+            var least = min(last[j + 1] + 1, row[j] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, before[j - 1] + 1) }
+            row.append(least)
         }
+        before = last
+        last = row
     }
-    return row[b.count]
+    return last[b.count]
 }

@@ -51,9 +51,9 @@ public struct Runner: Sendable {
     /// Unfolds and runs one item's plan to its end, or as far as failures let it.
     ///
     /// A failed node stops what reads from it and nothing else. Never throws: what went wrong is in the result.
-    public func process(_ item: RunItem, graph: Graph, force: Bool = false) async -> ItemResult {
+    public func process(_ item: RunItem, graph: Graph, force: Bool = false) async -> PlanResult {
         var plan = Plan(graph)
-        var result = ItemResult(plan: plan)
+        var result = PlanResult(plan: plan)
         var counts = [Int](repeating: 0, count: graph.steps.count)
         var announced = 0
         let outside = Dictionary(item.given.values.map { ($0.artifact.digest, $0.path) }, uniquingKeysWith: { $1 })
@@ -273,7 +273,7 @@ public struct RunItem: Sendable {
 }
 
 /// How far an item's plan got.
-public struct ItemResult: Sendable {
+public struct PlanResult: Sendable {
     /// The plan, with what every finished node wrote.
     public var plan: Plan
     /// How many nodes ran, and how many were found in the store.
