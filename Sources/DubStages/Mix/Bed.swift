@@ -1,0 +1,65 @@
+internal import DubTiming
+
+/// The source's sound with its voice taken out where lines are voiced.
+struct Bed {
+    private var gain: BedGain
+    private let method: BedMethod
+    private let layout: SpeakerLayout
+    private let tone: [Float]
+    private let toneFrames: Int
+    private var keep: [Float] = []
+
+    init(_ plan: BedPlan, _ pass: SourcePass.Result, _ layout: SpeakerLayout, sampleRate: Int) {
+        gain = plan.gain(sampleRate: sampleRate)
+        method = pass.measure.bed
+        self.layout = layout
+        tone = method == .roomTone ? Self.loop(pass.roomTone, channels: layout.channels, fade: sampleRate / 20) : []
+        toneFrames = tone.count / layout.channels
+    }
+
+    /// Takes the voice out of a block that begins at frame `first`.
+    mutating func apply(to samples: inout [Float], from first: Int64, frames: Int) {
+        if keep.count != frames { keep = [Float](repeating: 1, count: frames) }
+        gain.fill(&keep, from: first)
+        switch method {
+        case .centre:
+            guard let centre = layout.centre else { return }
+            for frame in 0..<frames { samples[frame * layout.channels + centre] *= keep[frame] }
+        case .sides:
+            for frame in 0..<frames where keep[frame] < 1 {
+                let (left, right) = (samples[2 * frame], samples[2 * frame + 1])
+                let mid = (left + right) / 2 * keep[frame]
+                let side = (left - right) / 2
+                samples[2 * frame] = mid + side
+                samples[2 * frame + 1] = mid - side
+            }
+        case .roomTone:
+            for frame in 0..<frames where keep[frame] < 1 {
+                let kept = keep[frame]
+                let fill = toneFrames > 0 ? (1 - kept * kept).squareRoot() : 0
+                let at = toneFrames > 0 ? Int((first + Int64(frame)) % Int64(toneFrames)) : 0
+                for channel in 0..<layout.channels {
+                    let index = frame * layout.channels + channel
+                    samples[index] *= kept
+                    if fill > 0 { samples[index] += fill * tone[at * layout.channels + channel] }
+                }
+            }
+        }
+    }
+
+    /// A stretch whose end fades into its beginning, so that it can be repeated without a seam.
+    private static func loop(_ samples: [Float], channels: Int, fade: Int) -> [Float] {
+        let frames = samples.count / channels
+        guard frames > 3 * fade else { return [] }
+        var looped = Array(samples[..<((frames - fade) * channels)])
+        for frame in 0..<fade {
+            let rise = (Float(frame) / Float(fade)).squareRoot()
+            let fall = (1 - Float(frame) / Float(fade)).squareRoot()
+            for channel in 0..<channels {
+                let tail = samples[(frames - fade + frame) * channels + channel]
+                looped[frame * channels + channel] = rise * looped[frame * channels + channel] + fall * tail
+            }
+        }
+        return looped
+    }
+}

@@ -1,0 +1,107 @@
+internal import DubCore
+internal import DubGraph
+internal import DubMedia
+internal import DubRunner
+internal import DubTiming
+internal import Foundation
+
+/// Lays the takes over the source's bed, as loud as the source spoke, peaks held.
+///
+/// Between the lines the source is untouched. Under them its voice is taken out by simple means: the centre channel is
+/// muted where there is one; of a stereo picture with the voice in the middle the sides stay; else room tone from the
+/// source's own pauses lies under the line. docs/mixing.md tells what that keeps and what it loses.
+struct MixStage: Stage {
+    let signature = StageSignature(
+        name: "mix", version: 1, inputs: [.one("media"), .one("info"), .one("placement"), .list("takes")],
+        outputs: [.one("audio"), .one("report")])
+
+    /// Sample peaks are held here, in dBFS, so that −1 dBTP holds after a lossy codec.
+    private static let ceiling = -2.5
+
+    func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
+        let path = context.path(of: try context.artifact("media", of: inputs))
+        let info = try context.read(MediaInfo.self, "info", of: inputs)
+        let placement = try context.read(Placement.self, "placement", of: inputs)
+        let takes = inputs.list("takes").map { context.path(of: $0) }
+        let output = "\(context.scratch)/dub.flac"
+        let report = try await MediaThread.run { cancellation in
+            try Self.mix(
+                path, info, placement, takes, to: output, cancellation: cancellation, progress: context.progress)
+        }
+        return [
+            "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),
+            "report": .one(try context.store.put(json: report)),
+        ]
+    }
+
+    /// The source's own rate and layout, where FFmpeg's FLAC and the lossy codecs can follow.
+    static func format(of info: MediaInfo) -> AudioFormat {
+        let audio = info.dialogueStream?.audio
+        let rate = [44_100, 48_000, 32_000, 24_000, 22_050, 16_000].first { $0 == audio?.sampleRate } ?? 48_000
+        let layouts: Set = ["mono", "stereo", "5.1", "5.1(side)", "7.1", "3.0", "5.0", "5.0(side)"]
+        let layout = audio.map(\.layout) ?? "stereo"
+        return AudioFormat(
+            sampleRate: rate, layout: layouts.contains(layout) ? layout : (audio?.channels ?? 2) > 1 ? "stereo" : "mono")
+    }
+
+    private static func mix(
+        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], to output: String,
+        cancellation: Cancellation, progress: (Double) -> Void
+    ) throws -> MixReport {
+        let format = format(of: info)
+        let stream = info.dialogueStream?.index
+        let pass = try SourcePass.run(
+            path, stream: stream, format: format, speech: placement.sourceSpeech, duration: placement.duration,
+            cancellation: cancellation)
+        let natural = try loudness(of: placement, takes, cancellation)
+        let gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        let layout = SpeakerLayout(format.layout, channels: format.channels)
+        // A voice in two channels is 3 dB louder than in one.
+        let perChannel = gain - 10 * log10(Double(layout.voice.count))
+        var voice = VoiceTrack(
+            placement, takes: takes, sampleRate: format.sampleRate, gain: Float(pow(10, perChannel / 20)))
+        let dub = placement.lines.compactMap(\.placed.span)
+        var bed = Bed(
+            BedPlan.make(sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration), pass, layout,
+            sampleRate: format.sampleRate)
+        var decoder = try AudioDecoder.open(path, stream: stream, as: format, cancellation: cancellation)
+        var limiter = try FilterGraph.make(
+            "alimiter=limit=\(pow(10, ceiling / 20)):attack=5:release=50:level=0:latency=1", inputs: [format],
+            output: format)
+        var writer = try MixWriter(output, format: format, speech: dub.merged())
+        var total: Int64 = 0
+        while let block = try decoder.next() {
+            var samples = block.samples
+            bed.apply(to: &samples, from: block.start, frames: block.frames)
+            let spoken = try voice.read(from: block.start, count: block.frames)
+            for channel in layout.voice {
+                for frame in 0..<block.frames { samples[frame * layout.channels + channel] += spoken[frame] }
+            }
+            try limiter.push(samples)
+            while let limited = try limiter.pull() { try writer.write(limited) }
+            total = block.start + Int64(block.frames)
+            if placement.duration > 0 {
+                progress(Double(total) / Double(format.sampleRate) / placement.duration)
+            }
+        }
+        try limiter.finish()
+        while let limited = try limiter.pull() { try writer.write(limited) }
+        let (whole, dialogue) = try writer.finish(frames: total)
+        return MixReport(
+            source: pass.measure, takes: natural, gain: gain, dialogue: dialogue.integrated,
+            integrated: whole.integrated, truePeak: whole.truePeak)
+    }
+
+    /// How loud the takes are, one after the other, LUFS.
+    private static func loudness(
+        of placement: Placement, _ takes: [String], _ cancellation: Cancellation
+    ) throws -> Double? {
+        let format = AudioFormat(sampleRate: 48_000, layout: "mono")
+        var meter = try LoudnessMeter.make(format)
+        for (line, take) in zip(placement.lines, takes) where !line.placed.pieces.isEmpty {
+            try cancellation.check()
+            try meter.add(AudioFile.readAll(take, as: format))
+        }
+        return try meter.finish().integrated
+    }
+}
