@@ -134,10 +134,13 @@ enum Chain {
             let wanted = Int((link.start.center / cell).rounded(.up))
             let late = max(start, wanted, generous + link.gap)
             let full = max(
-                late + Int((link.length.center / cell).rounded(.up)), Int((link.end.center / cell).rounded(.up)))
+                late + Int((link.length.center / cell).rounded(.up)),
+                Int((link.end.center / cell).rounded(.up)))
             generous = min(max(full, late + link.lengths.lowerBound), late + link.lengths.upperBound)
             windows.append(
-                Window(start: start, latestStart: min(late, max(start, wanted) + reach), latestEnd: link.latestEnd))
+                Window(
+                    start: start, latestStart: min(late, max(start, wanted) + reach),
+                    latestEnd: link.latestEnd))
         }
         var bound = Int.max / 2
         for index in links.indices.reversed() {

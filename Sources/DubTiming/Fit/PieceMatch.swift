@@ -26,7 +26,9 @@ struct PieceMatch {
         let pieces = self.pieces(of: line.take)
         let spans = speech(of: line)
         guard pieces.count > 1 else {
-            return [Group(take: cut(pieces, 0, 0, line.take), target: target(spans, 0, spans.count - 1), gap: 0)]
+            return [
+                Group(take: cut(pieces, 0, 0, line.take), target: target(spans, 0, spans.count - 1), gap: 0)
+            ]
         }
         let parts = spans.count == 1 ? [(0, pieces.count - 1, 0, 0)] : match(pieces, spans, line.take)
         var groups: [Group] = []
