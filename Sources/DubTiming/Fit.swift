@@ -1,2 +1,0 @@
-/// Where each line goes. Pure.
-public enum Fit {}
