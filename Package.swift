@@ -48,11 +48,17 @@ let package = Package(
         .systemLibrary(
             name: "CFFmpeg",
             pkgConfig: "libavformat libavcodec libavfilter libswresample libavutil"),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
         room("DubCore", uses: ["Crypto"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"]),
         room("DubTiming", on: ["DubCore"]),
+        room("DubHTTP", on: ["DubCore", "CCurl"]),
+        room("DubWorkers", on: ["DubCore", "DubHTTP"]),
+        room("DubTestKit", on: ["DubCore", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
+        tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
+        tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
     ]
 )
