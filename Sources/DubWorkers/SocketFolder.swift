@@ -11,7 +11,9 @@ final class SocketFolder: Sendable {
     /// - Throws: `output.unwritable`.
     init(environment: [String: String]) throws {
         // A path of a socket has at most 107 bytes (unix(7)); ours adds 30.
-        let runtime = environment["XDG_RUNTIME_DIR"].flatMap { $0.hasPrefix("/") && $0.utf8.count <= 70 ? $0 : nil }
+        let runtime = environment["XDG_RUNTIME_DIR"].flatMap {
+            $0.hasPrefix("/") && $0.utf8.count <= 70 ? $0 : nil
+        }
         for parent in [runtime, "/tmp"].compactMap(\.self) {
             var template = Array("\(parent)/dubmill-XXXXXX".utf8CString)
             if mkdtemp(&template) != nil {

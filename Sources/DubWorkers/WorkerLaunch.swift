@@ -1,5 +1,4 @@
-internal import DubCore
-internal import Foundation
+public import Foundation
 
 /// The command line of a worker.
 public struct WorkerLaunch: Hashable, Sendable {

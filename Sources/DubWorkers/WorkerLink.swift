@@ -32,7 +32,8 @@ struct WorkerLink: Sendable {
     }
 
     private func request(_ method: String, _ path: String) -> HTTPRequest {
-        var request = HTTPRequest(method, base + path, socketPath: socketPath, headers: ["Accept": "application/json"])
+        var request = HTTPRequest(
+            method, base + path, socketPath: socketPath, headers: ["Accept": "application/json"])
         request.patience = .init(connect: .seconds(5), idle: .seconds(30), total: .seconds(60))
         return request
     }
@@ -60,7 +61,8 @@ struct WorkerLink: Sendable {
         do {
             return try JSONDecoder().decode(Value.self, from: response.body)
         } catch {
-            throw DubError.workerProtocol("An answer of the worker cannot be read.", at: request.place, cause: error)
+            throw DubError.workerProtocol(
+                "An answer of the worker cannot be read.", at: request.place, cause: error)
         }
     }
 
@@ -75,7 +77,8 @@ struct WorkerLink: Sendable {
             var body = Data()
             for try await line in lines { body.append(line) }
             try refuse(lines.status, body, request.place)
-            throw DubError.workerProtocol("The worker answered with status \(lines.status).", at: request.place)
+            throw DubError.workerProtocol(
+                "The worker answered with status \(lines.status).", at: request.place)
         }
         var results: [ItemResult] = []
         let decoder = JSONDecoder()
@@ -93,14 +96,16 @@ struct WorkerLink: Sendable {
         }
         throw DubError(
             .httpFailed, "The answer ended after \(results.count) of \(batch.items.count) items.",
-            at: request.place, fix: "Try again; if it stays, look into the worker's log.", persistence: .transient)
+            at: request.place, fix: "Try again; if it stays, look into the worker's log.",
+            persistence: .transient)
     }
 
     private func refuse(_ status: Int, _ body: Data, _ place: String) throws {
         guard status >= 400 else { return }
         let fault =
             (try? JSONDecoder().decode(Refusal.self, from: body))?.error
-            ?? WorkerFault(code: status < 500 ? "bad_request" : "internal", message: "The worker answered \(status).")
+            ?? WorkerFault(
+                code: status < 500 ? "bad_request" : "internal", message: "The worker answered \(status).")
         throw fault.error(at: place)
     }
 }

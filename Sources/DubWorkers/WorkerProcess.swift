@@ -1,3 +1,4 @@
+internal import CSpawn
 internal import DubCore
 internal import DubHTTP
 internal import Foundation
@@ -9,23 +10,12 @@ internal import Synchronization
 /// The write end of its stdin is ours alone and closes with us, however we end. Its stdout and stderr are drained
 /// always. It is reaped as soon as it has ended, and what is left of its group is killed with it.
 final class WorkerProcess: Sendable {
-    /// How a process ended.
-    enum Ending: Hashable, Sendable, CustomStringConvertible {
-        case exit(status: Int32)
-        case signal(Int32)
-
-        var description: String {
-            switch self {
-            case .exit(let status): "exit status \(status)"
-            case .signal(let number): "signal \(number) (\(String(cString: strsignal(number))))"
-            }
-        }
-    }
-
-    let pid: pid_t
+    /// Its number while it runs, and that of its group.
+    var pid: pid_t { group.leader }
     /// Comes when the process has ended and is reaped.
-    let ending = Once<Ending>()
+    let ending = Once<ProcessEnding>()
     let tail: LogTail
+    private let group: ProcessGroup
     private let stdin: Mutex<Int32?>
 
     /// - Throws: `worker.not-installed` where the program cannot be started.
@@ -45,7 +35,7 @@ final class WorkerProcess: Sendable {
             close(output.write)
         }
         do {
-            pid = try Self.spawn(launch, stdin: input.read, output: output.write)
+            group = ProcessGroup(leader: try Self.spawn(launch, stdin: input.read, output: output.write))
         } catch {
             close(input.write)
             close(output.read)
@@ -55,7 +45,10 @@ final class WorkerProcess: Sendable {
         stdin = Mutex(input.write)
         let drained = DispatchSemaphore(value: 0)
         Self.thread("dubmill.worker.log") { Self.drain(output.read, into: tail, then: drained) }
-        Self.thread("dubmill.worker.reap") { [pid, ending] in Self.reap(pid, after: drained, into: ending) }
+        Self.thread("dubmill.worker.reap") { [group, ending] in
+            // Its last words come before the news of its end; a descendant that left the group may hold the pipe on.
+            ending.settle(.success(group.reap { _ = drained.wait(timeout: .now() + .milliseconds(500)) }))
+        }
     }
 
     deinit {
@@ -72,9 +65,7 @@ final class WorkerProcess: Sendable {
 
     /// Sends a signal to its whole group, if it still runs.
     func signal(_ number: Int32) {
-        // Once it is reaped its number may belong to somebody else.
-        guard ending.settled == nil else { return }
-        kill(-pid, number)
+        group.signal(number)
     }
 
     private static func pipe(_ launch: WorkerLaunch) throws -> (read: Int32, write: Int32) {
@@ -111,7 +102,8 @@ final class WorkerProcess: Sendable {
         let words = ([launch.executable] + launch.arguments).map { strdup($0) }
         let environment = launch.environment.map { strdup("\($0.key)=\($0.value)") }
         defer { for text in words + environment { free(text) } }
-        let status = posix_spawn(&child, launch.executable, &actions, &attributes, words + [nil], environment + [nil])
+        let status = posix_spawn(
+            &child, launch.executable, &actions, &attributes, words + [nil], environment + [nil])
         guard status == 0 else { throw DubError.notStarted(launch, status, .permanent) }
         return child
     }
@@ -135,19 +127,6 @@ final class WorkerProcess: Sendable {
         tail.finish()
         close(descriptor)
         drained.signal()
-    }
-
-    private static func reap(_ pid: pid_t, after drained: DispatchSemaphore, into ending: Once<Ending>) {
-        // Wait without reaping: until then the number of the group is surely ours, so its stragglers can be killed.
-        var info = siginfo_t()
-        while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-        kill(-pid, SIGKILL)
-        // Its last words come before the news of its end; a descendant outside the group may hold the pipe for ever.
-        _ = drained.wait(timeout: .now() + .milliseconds(500))
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        let number = status & 0x7f
-        ending.settle(.success(number == 0 ? .exit(status: (status >> 8) & 0xff) : .signal(number)))
     }
 }
 
