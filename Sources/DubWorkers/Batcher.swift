@@ -43,6 +43,9 @@ public actor Batcher {
     /// What the models have spent so far on results that were delivered, by task.
     public private(set) var spent: [WorkerTask: ModelSeconds] = [:]
 
+    /// How many items wait for a free lane.
+    public var waitingCount: Int { waiting.count }
+
     /// Makes a batcher in front of a worker.
     public init(worker: any Worker, limits: Limits = Limits()) {
         precondition(limits.batchSize > 0 && limits.lanes.values.allSatisfy { $0 > 0 }, "limits are positive")
