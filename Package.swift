@@ -51,6 +51,8 @@ let package = Package(
         .systemLibrary(
             name: "CFFmpeg",
             pkgConfig: "libavformat libavcodec libavfilter libswresample libavutil"),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
+        .systemLibrary(name: "CSpawn"),
         room("DubCore", uses: ["Crypto"]),
         room("DubGraph", on: ["DubCore"], uses: ["Yams"]),
         room("DubRunner", on: ["DubCore", "DubGraph"]),
@@ -58,10 +60,15 @@ let package = Package(
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"]),
         room("DubTiming", on: ["DubCore"]),
+        room("DubHTTP", on: ["DubCore", "CCurl"]),
+        room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
+        room("DubTestKit", on: ["DubCore", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubGraph", on: ["DubCore"]),
         tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
+        tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
+        tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
     ]
 )

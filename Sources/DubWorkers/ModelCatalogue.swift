@@ -1,0 +1,155 @@
+public import DubCore
+internal import Foundation
+
+/// One model of the catalogue.
+public struct CatalogueModel: Hashable, Sendable, Codable {
+    /// Its name, in requests and on the command line.
+    public var name: String
+    /// All tasks that it does, its main one first.
+    public var tasks: [WorkerTask]
+    /// The program or library that runs it.
+    public var engine: String
+    /// Primary language subtags; `*` stands for any.
+    public var languages: [String]
+    /// The pairs that a translator knows, source first; empty where any two of `languages` will do.
+    public var pairs: [[String]]
+    /// An SPDX identifier, or the licence's name.
+    public var licence: String
+    /// Bytes on disk; `nil` where unknown.
+    public var size: Int64?
+    /// Its files with their digests; empty where nobody published them.
+    public var files: [File]
+    /// Where it comes from: `pypi`, `bundled`, `apt`, `hub` or `url`.
+    public var source: String
+    /// Whether `models pull` without names fetches it.
+    public var isDefault: Bool
+    /// Whether its results are only good enough for a draft.
+    public var isDraft: Bool
+    /// Whether the worker can fetch and run it.
+    public var isInstallable: Bool
+    /// What it is for, in a few words.
+    public var purpose: String
+    /// What else to know, and why it is not installable.
+    public var notes: String
+
+    /// A file of a model.
+    public struct File: Hashable, Sendable, Codable {
+        /// Its path within the model's folder.
+        public var path: String
+        /// Bytes; `nil` where unknown.
+        public var size: Int64?
+        /// 64 hexadecimal digits; `nil` where nobody published it.
+        public var sha256: String?
+    }
+
+    /// The main task.
+    public var task: WorkerTask { tasks.first ?? WorkerTask(rawValue: "") }
+
+    /// What of a model is on this machine.
+    public enum State: String, Sendable, Codable {
+        /// All files are there, with their sizes. Digests are not read: `models verify` does that.
+        case installed
+        /// Some files are there, or some have another size.
+        case partial
+        /// Nothing is there.
+        case missing
+        /// It is a program of the system: ask the worker.
+        case external
+    }
+
+    /// What of it is in a folder of models.
+    public func state(in models: String) -> State {
+        if source == "apt" || source == "bundled" && files.isEmpty { return .external }
+        let folder = models + "/" + name
+        let found = files.map { file -> (exists: Bool, fits: Bool) in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder + "/" + file.path)
+            guard let size = (attributes?[.size] as? NSNumber)?.int64Value else { return (false, false) }
+            return (true, file.size == nil || file.size == size)
+        }
+        if found.isEmpty {
+            let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            return contents.isEmpty ? .missing : .installed
+        }
+        if found.allSatisfy(\.fits) { return .installed }
+        return found.contains(where: \.exists) ? .partial : .missing
+    }
+}
+
+/// All models that there are to choose from, as the worker's catalogue file lists them.
+public struct ModelCatalogue: Hashable, Sendable {
+    /// In the order of the file.
+    public var models: [CatalogueModel]
+
+    /// Makes a catalogue.
+    public init(models: [CatalogueModel]) {
+        self.models = models
+    }
+
+    /// Reads a catalogue file: an array of models, or an object with `models`. Members that it does not know, and
+    /// absent ones beside `name` and `task`, do not matter.
+    ///
+    /// - Throws: `catalogue.malformed`, with every fault.
+    public static func read(_ path: String) throws(DubError) -> ModelCatalogue {
+        func malformed(_ what: String, _ cause: (any Error)? = nil) -> DubError {
+            DubError(
+                .catalogueMalformed, "The catalogue of models cannot be read: \(what)", at: path,
+                fix: "Restore the file from the repository.", cause: cause)
+        }
+        let document: JSONValue
+        do {
+            document = try JSONValue.parse(Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch {
+            throw malformed("\(error).", error)
+        }
+        guard let entries = document.array ?? document["models"]?.array else {
+            throw malformed("it is no array of models.")
+        }
+        var models: [CatalogueModel] = []
+        var faults: [String] = []
+        for (index, entry) in entries.enumerated() {
+            if let model = CatalogueModel(entry) {
+                if models.contains(where: { $0.name == model.name }) {
+                    faults.append("\(model.name) is there twice")
+                }
+                models.append(model)
+            } else {
+                faults.append("model \(index + 1) (\(entry["name"]?.string ?? "?")) lacks a name or a task")
+            }
+        }
+        guard faults.isEmpty else { throw malformed(faults.joined(separator: "; ") + ".") }
+        return ModelCatalogue(models: models)
+    }
+
+    /// The model of that name.
+    public subscript(name: String) -> CatalogueModel? { models.first { $0.name == name } }
+
+    /// All models for a task.
+    public func models(for task: WorkerTask) -> [CatalogueModel] { models.filter { $0.tasks.contains(task) } }
+}
+
+extension CatalogueModel {
+    /// Reads an entry of the file leniently; `nil` without a name or a task.
+    init?(_ entry: JSONValue) {
+        guard let name = entry["name"]?.string, let task = entry["task"]?.string, !name.isEmpty else {
+            return nil
+        }
+        func texts(_ value: JSONValue?) -> [String] { value?.array?.compactMap(\.string) ?? [] }
+        self.name = name
+        tasks = ([task] + texts(entry["also"])).map(WorkerTask.init(rawValue:))
+        engine = entry["engine"]?.string ?? ""
+        languages = texts(entry["languages"])
+        pairs = (entry["pairs"]?.array ?? []).map(texts).filter { $0.count == 2 }
+        licence = entry["licence"]?.string ?? ""
+        size = entry["size"]?.integer
+        files = (entry["source"]?["files"]?.array ?? []).compactMap { file in
+            guard let path = file["path"]?.string else { return nil }
+            return File(path: path, size: file["size"]?.integer, sha256: file["sha256"]?.string)
+        }
+        source = entry["source"]?["kind"]?.string ?? ""
+        isDefault = entry["default"]?.bool ?? false
+        isDraft = entry["draft"]?.bool ?? false
+        isInstallable = entry["installable"]?.bool ?? true
+        purpose = entry["purpose"]?.string ?? ""
+        notes = [entry["notes"]?.string, entry["reason"]?.string].compactMap(\.self).joined(separator: " ")
+    }
+}

@@ -1,0 +1,205 @@
+import DubCore
+import DubHTTP
+import DubTestKit
+import Foundation
+import Testing
+
+@Suite struct HTTPClientTests {
+    private let client = HTTPClient()
+
+    @Test("sends method, headers and body, and gathers status, headers and body")
+    func exchange() async throws {
+        let seen = Box<LoopbackConnection.Request?>(nil)
+        let server = try LoopbackServer { connection in
+            seen.value = connection.readRequest()
+            connection.answer("404 Not Found", headers: ["X-Mill: turns", "x-two: a: b"], "grist")
+        }
+        let request = HTTPRequest(
+            "PUT", "http://127.0.0.1:\(server.port)/a%20b/../c?x=~y",
+            headers: ["X-Empty": "", "X-Full": "1"],
+            body: .data(Data("flour".utf8)))
+        let response = try await client.send(request)
+        #expect(response.status == 404)
+        #expect(response.headers["X-MILL"] == "turns")
+        #expect(response.headers["x-two"] == "a: b")
+        #expect(String(decoding: response.body, as: UTF8.self) == "grist")
+        let sent = try #require(seen.value)
+        #expect(sent.head.first == "PUT /a%20b/../c?x=~y HTTP/1.1")
+        #expect(sent.body == Data("flour".utf8))
+        #expect(sent.head.contains("X-Full: 1"))
+        #expect(sent.head.contains { $0.hasPrefix("X-Empty:") })
+        #expect(!sent.head.contains { $0.hasPrefix("Expect") || $0.hasPrefix("Content-Type") })
+    }
+
+    @Test("sends an empty body as one of no bytes", arguments: ["POST", "PUT"])
+    func emptyBody(method: String) async throws {
+        let seen = Box<LoopbackConnection.Request?>(nil)
+        let server = try LoopbackServer { connection in
+            while let request = connection.readRequest() {
+                seen.value = request
+                connection.answer()
+            }
+        }
+        for body in [HTTPRequest.Body.none, .data(Data())] {
+            let request = HTTPRequest(method, "http://127.0.0.1:\(server.port)/", body: body)
+            #expect(try await client.send(request).status == 200)
+            #expect(seen.value?.head.contains("Content-Length: 0") == true)
+        }
+        #expect(server.connections == 1, "the connection is used again")
+    }
+
+    @Test("speaks over a Unix socket, whatever the proxies")
+    func unixSocket() async throws {
+        try await withScratch { scratch in
+            let path = scratch.appendingPathComponent("s").path
+            let server = try LoopbackServer(at: path) { connection in
+                _ = connection.readRequest()
+                connection.answer("204 No Content")
+            }
+            #expect(try await client.send(HTTPRequest("GET", "http://mill/", socketPath: path)).status == 204)
+            #expect(server.connections == 1)
+        }
+    }
+
+    @Test("runs a hundred transfers side by side")
+    func sideBySide() async throws {
+        let server = try LoopbackServer { connection in
+            guard let request = connection.readRequest() else { return }
+            connection.answer(request.head[0])
+        }
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<100 {
+                group.addTask {
+                    try await client.send(HTTPRequest("GET", "http://127.0.0.1:\(server.port)/\(number)"))
+                        .status
+                }
+            }
+            return try await group.reduce(into: 0) { total, _ in total += 1 }
+        }
+        #expect(statuses == 100)
+    }
+
+    @Test("tells that nobody listens, and that a repeat can help")
+    func unreachable() async throws {
+        try await withScratch { scratch in
+            let request = HTTPRequest(
+                "GET", "http://mill/", socketPath: scratch.appendingPathComponent("s").path)
+            let error = await failure { _ = try await client.send(request) }
+            #expect(error?.code == .httpUnreachable)
+            #expect(error?.persistence == .transient)
+        }
+    }
+
+    @Test("gives up on a server that stays silent", arguments: [true, false])
+    func silence(total: Bool) async throws {
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            connection.waitForClose()
+        }
+        var request = HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")
+        request.patience = total ? .init(idle: nil, total: .milliseconds(200)) : .init(idle: .seconds(1))
+        let begin = ContinuousClock.now
+        let error = await failure { _ = try await client.send(request) }
+        #expect(error?.code == .httpTimeout)
+        #expect(error?.persistence == .transient)
+        #expect(ContinuousClock.now - begin < .seconds(total ? 2 : 5))
+    }
+
+    @Test("tells an answer that broke off from one that ended")
+    func brokenOff() async throws {
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf\nx")
+        }
+        let request = HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")
+        let error = await failure { _ = try await client.send(request) }
+        #expect(error?.code == .httpFailed)
+        #expect(error?.persistence == .transient)
+
+        var iterator = try await client.lines(request).makeAsyncIterator()
+        #expect(try await iterator.next() == Data("half".utf8), "whole lines come first")
+        let late = await failure { _ = try await iterator.next() }
+        #expect(late?.code == .httpFailed)
+    }
+
+    @Test("takes no more than it was allowed")
+    func limit() async throws {
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            connection.answer(String(repeating: "x", count: 1000))
+        }
+        var request = HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")
+        request.responseLimit = 1000
+        #expect(try await client.send(request).body.count == 1000)
+        request.responseLimit = 999
+        let error = await failure { [request] in _ = try await client.send(request) }
+        #expect(error?.code == .httpFailed)
+        #expect(error?.persistence == .permanent)
+        let late = await failure { [request] in for try await _ in try await client.lines(request) {} }
+        #expect(late?.code == .httpFailed)
+    }
+
+    @Test("follows no redirect, and speaks http and https alone")
+    func bounds() async throws {
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            connection.answer("302 Found", headers: ["Location: http://127.0.0.1:1/"])
+        }
+        #expect(try await client.send(HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")).status == 302)
+        for url in ["file:///etc/passwd", "ftp://127.0.0.1/", "http://127.0.0.1/ x", "gopher://x/"] {
+            let error = await failure { _ = try await client.send(HTTPRequest("GET", url)) }
+            #expect(error?.code == .httpFailed)
+            #expect(error?.persistence == .permanent)
+        }
+        for headers: HTTPHeaders in [["A": "b\r\nC: d"], ["A b": "c"], ["": "c"], ["A\n": "c"]] {
+            let error = await failure {
+                _ = try await client.send(HTTPRequest("GET", "http://h/", headers: headers))
+            }
+            #expect(error?.code == .httpFailed)
+        }
+    }
+
+    @Test("shows neither query nor password")
+    func place() {
+        let url = "https://me:secret@store.example/bucket/key?X-Amz-Signature=abc#part"
+        #expect(HTTPRequest("GET", url).place == "https://store.example/bucket/key")
+        #expect(HTTPRequest("GET", "http://w/v1/x?y", socketPath: "/run/s").place == "/run/s:/v1/x")
+    }
+
+    @Test("ends a cancelled exchange within 100 ms, and the server sees it", arguments: [true, false])
+    func cancel(whole: Bool) async throws {
+        let closed = Box(false)
+        let asked = Box(false)
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            if !whole {
+                connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n")
+            }
+            asked.value = true
+            connection.waitForClose()
+            closed.value = true
+        }
+        let request = HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")
+        let task = Task {
+            if whole { return _ = try await client.send(request) }
+            for try await _ in try await client.lines(request) {}
+        }
+        #expect(try await eventually { asked.value })
+        let begin = ContinuousClock.now
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(ContinuousClock.now - begin < .milliseconds(100))
+        #expect(try await eventually { closed.value })
+    }
+
+    @Test("does not send for a task that is cancelled already")
+    func cancelledBefore() async throws {
+        let server = try LoopbackServer { $0.waitForClose() }
+        let request = HTTPRequest("GET", "http://127.0.0.1:\(server.port)/")
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            _ = try await client.send(request)
+        }
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+}

@@ -1,0 +1,304 @@
+"""A stand-in for the worker, of the standard library alone: `python -m dubmill_worker serve --socket PATH …`.
+
+What it answers, and how it fails, is told by `stub.json` beside the package; see StubWorker.Behaviour in
+Sources/DubTestKit. Every batch is noted down in `stub-log.ndjson` there, one JSON object a line.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import signal
+import socketserver
+import struct
+import sys
+import threading
+import time
+import wave
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1]
+DONE = [0]
+LOCK = threading.Lock()
+
+
+def behaviour() -> dict:
+    """What the test wants; read anew each time, so that it may change while we run."""
+    try:
+        return json.loads((FOLDER / "stub.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def note(**record: object) -> None:
+    """Note something down for the test."""
+    with LOCK, (FOLDER / "stub-log.ndjson").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+class Fault(Exception):
+    """An item that cannot be done."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def wav_seconds(path: str) -> float:
+    """How long a WAV file is; other files cannot be read, so they are bad audio."""
+    try:
+        with wave.open(path) as audio:
+            return audio.getnframes() / audio.getframerate()
+    except (OSError, EOFError, wave.Error) as error:
+        raise Fault("bad_audio", f"{path}: {error}") from error
+
+
+def transcript(path: str) -> dict | None:
+    """The line that the test gave for this file, by its name."""
+    return behaviour().get("transcripts", {}).get(Path(path).name)
+
+
+def transcribe(item: dict, _model: str) -> dict:
+    """Say the given text, its words spread evenly over the file; without one, words made from the file's length."""
+    path = item["audio"]["path"]
+    seconds = wav_seconds(path)
+    given = transcript(path) or {}
+    text = given.get("text", f"This is {round(seconds * 1000)} milliseconds of speech.")
+    words = text.split()
+    step = seconds / max(1, len(words))
+    timed = [
+        {
+            "text": word,
+            "start": round(i * step, 3),
+            "end": round((i + 0.9) * step, 3),
+            "probability": 0.9,
+        }
+        for i, word in enumerate(words)
+    ]
+    segment = {
+        "start": 0.0,
+        "end": round(seconds, 3),
+        "text": text,
+        "avg_logprob": -0.2,
+        "no_speech_prob": 0.01,
+        "compression_ratio": 1.1,
+        "words": timed,
+    }
+    language = item.get("language") or given.get("language", "en")
+    return {"language": language, "segments": [segment] if words else []}
+
+
+def translate(item: dict, model: str) -> dict:
+    """Reverse nothing, invent nothing: mark the text with the language, so that a test knows it again."""
+    if item["target"] in behaviour().get("unsupported", []):
+        raise Fault("unsupported_language", f"{item['source']}-{item['target']} is no pair of {model}")
+    return {"text": f"[{item['target']}] {item['text']}", "engine": model, "attempts": 1, "notes": []}
+
+
+def synthesize(item: dict, model: str) -> dict:
+    """Write a tone of 60 ms a character, divided by the rate; its pitch comes from the text."""
+    if item["language"] in behaviour().get("unsupported", []):
+        raise Fault("unsupported_language", f"{model} has no voice for {item['language']}")
+    rate = 16000
+    pad = rate // 20
+    speech = max(1, int(len(item["text"]) * 0.06 / item.get("rate", 1.0) * rate))
+    pitch = 150 + hashlib.sha256(item["text"].encode()).digest()[0]
+    tone = [int(9000 * math.sin(2 * math.pi * pitch * i / rate)) for i in range(speech)]
+    samples = [0] * pad + tone + [0] * pad
+    path = item["output"]["path"]
+    with wave.open(path, "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(rate)
+        audio.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    frames = len(samples)
+    return {
+        "audio": {"path": path, "sample_rate": rate, "frames": frames, "seconds": frames / rate},
+        "speech": [pad / rate, (pad + speech) / rate],
+        "engine": model,
+        "voice": item.get("voice") or f"{item['language']}-stub",
+        "notes": [],
+    }
+
+
+def detect_speech(item: dict, _model: str) -> dict:
+    """All of it is speech, or what the test says."""
+    seconds = wav_seconds(item["audio"]["path"])
+    given = transcript(item["audio"]["path"]) or {}
+    return {"duration": seconds, "segments": given.get("segments", [[0.0, seconds]])}
+
+
+def detect_language(item: dict, _model: str) -> dict:
+    """English, or what the test says."""
+    wav_seconds(item["audio"]["path"])
+    language = (transcript(item["audio"]["path"]) or {}).get("language", "en")
+    return {"language": language, "probability": 0.95, "candidates": [[language, 0.95], ["xx", 0.05]]}
+
+
+TASKS = {
+    "transcribe": transcribe,
+    "translate": translate,
+    "synthesize": synthesize,
+    "detect_speech": detect_speech,
+    "detect_language": detect_language,
+}
+LANGUAGES = ["en", "es", "fr", "de", "it", "pt"]
+DIGEST = hashlib.sha256(b"stub").hexdigest()
+
+
+def capabilities() -> dict:
+    """One installed model a task, and one of each that is not."""
+    plain = {"languages": LANGUAGES, "digest": DIGEST, "draft": False}
+    tasks = {
+        task: [
+            {"model": f"stub-{task}", "installed": True} | plain,
+            {"model": "absent", "installed": False} | plain,
+        ]
+        for task in TASKS
+    }
+    tasks["translate"][0]["pairs"] = None
+    for model in tasks["synthesize"]:
+        model["voices"] = {language: [f"{language}-stub"] for language in LANGUAGES}
+        model["sample_rate"] = 16000
+    return {"protocol": behaviour().get("protocol", 1), "tasks": tasks}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The protocol over HTTP/1.1, answers in chunks of odd sizes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self) -> str:
+        """A Unix socket has no address."""
+        return "socket"
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Log to stderr, as the worker does."""
+        print("stub:", format % values, file=sys.stderr, flush=True)
+
+    def send(self, status: int, body: object) -> None:
+        """Send a whole JSON answer."""
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        """Health and capabilities."""
+        if self.path == "/v1/health":
+            protocol = behaviour().get("protocol", 1)
+            about = {"worker": "stub", "version": "1", "pid": os.getpid(), "status": "ready"}
+            self.send(200, {"protocol": protocol} | about)
+        elif self.path == "/v1/capabilities":
+            self.send(200, capabilities())
+        else:
+            self.send(404, {"error": {"code": "bad_request", "message": f"no {self.path}"}})
+
+    def do_POST(self) -> None:
+        """A batch."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/batch" or body.get("task") not in TASKS:
+            message = f"no task {body.get('task')}"
+            return self.send(400, {"error": {"code": "bad_request", "message": message}})
+        items = body["items"]
+        note(event="batch", task=body["task"], model=body["model"], items=items, pid=os.getpid())
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        started = time.monotonic()
+        try:
+            for item in items:
+                self.line(self.answer(body["task"], body["model"], item))
+            wall = time.monotonic() - started
+            self.line({"done": True, "items": len(items), "seconds": {"wall": wall, "cpu": wall}})
+            self.wfile.write(b"0\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            note(event="abandoned", task=body["task"])
+            self.close_connection = True
+
+    def answer(self, task: str, model: str, item: dict) -> dict:
+        """Do one item, or fail as the test wants."""
+        wanted = behaviour()
+        text = item.get("text", "")
+        while wanted.get("hang") is not None and wanted["hang"] in text:
+            # A peer that goes away while we hang is seen by the next write.
+            time.sleep(0.02)
+            self.wfile.write(b"1\r\n\n\r\n" if wanted.get("beat") else b"")
+            wanted = behaviour()
+        die_after = wanted.get("die_after")
+        if die_after is not None and DONE[0] >= die_after or (wanted.get("die_at") or "\0") in text:
+            print("stub: dying as told", file=sys.stderr, flush=True)
+            if wanted.get("die_once"):
+                (FOLDER / "stub.json").write_text(json.dumps(wanted | {"die_after": None, "die_at": None}))
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(wanted.get("delay", 0))
+        DONE[0] += 1
+        if model == "absent":
+            error = {"code": "model_missing", "message": "absent is not installed"}
+            return {"id": item["id"], "status": "error", "error": error}
+        for part, code in wanted.get("errors", {}).items():
+            if part in text:
+                error = {"code": code, "message": f"told to fail with {code}"}
+                return {"id": item["id"], "status": "error", "error": error}
+        try:
+            output = TASKS[task](item, model)
+        except Fault as fault:
+            error = {"code": fault.code, "message": str(fault)}
+            return {"id": item["id"], "status": "error", "error": error}
+        seconds = {"wall": 0.5, "cpu": 0.25}
+        return {"id": item["id"], "status": "ok", "output": output, "seconds": seconds}
+
+    def line(self, record: dict) -> None:
+        """Send a line in two chunks that end in the middle of it."""
+        data = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        for piece in (data[: len(data) // 3], data[len(data) // 3 :]):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.flush()
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    """One thread a connection."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+
+def end_with_parent() -> None:
+    """End when stdin ends, unless told to be stubborn."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    if not behaviour().get("stubborn"):
+        note(event="stdin closed", pid=os.getpid())
+        os._exit(0)
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--models")
+    parser.add_argument("--catalogue")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    wanted = behaviour()
+    note(event="start", pid=os.getpid(), arguments=sys.argv[1:], environment=sorted(os.environ))
+    if wanted.get("refuse_start"):
+        print("stub: refusing to start\nstub: for want of weights", file=sys.stderr, flush=True)
+        sys.exit(3)
+    if wanted.get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(wanted.get("noise", 0)):
+        print("stub: noise " + "x" * 200, file=sys.stderr)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    time.sleep(wanted.get("start_delay", 0))
+    Server(options.socket, Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
