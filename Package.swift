@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
     ],
     targets: [
         .systemLibrary(
@@ -62,6 +63,14 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
+        room(
+            "DubStages",
+            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers"], uses: ["SwiftCSV"]),
+        room(
+            "DubCommands",
+            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage", "DubStages"],
+            uses: ["ArgumentParser", "Yams"]),
+        .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
         room("DubTestKit", on: ["DubCore", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubGraph", on: ["DubCore"]),

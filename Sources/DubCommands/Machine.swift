@@ -1,0 +1,76 @@
+internal import DubCore
+internal import DubGraph
+internal import DubLedger
+internal import DubRunner
+internal import DubStages
+internal import DubStorage
+internal import DubWorkers
+internal import Foundation
+
+/// What a command works with on this machine: store, ledger, worker and the stages that stand on them.
+struct Machine: Sendable {
+    let store: FileStore
+    let ledger: SQLiteLedger
+    let worker: LocalWorker
+    let batcher: Batcher
+    let stages: [String: any Stage]
+
+    /// Opens the store and its ledger; the worker is started when it is first needed.
+    ///
+    /// - Throws: `output.unwritable`, `ledger.failed`, `worker.not-installed`, `catalogue.malformed`.
+    init(storeFolder: String, threads: Int?, log: (@Sendable (String) -> Void)? = nil) throws {
+        let home = try WorkerHome.find()
+        store = try FileStore(root: storeFolder)
+        store.sweep(before: Date(timeIntervalSinceNow: -86_400))
+        ledger = try SQLiteLedger(path: storeFolder + "/ledger.sqlite")
+        worker = LocalWorker(home: home, threads: threads, log: log)
+        batcher = Batcher(worker: worker, limits: .init(batchSize: 8))
+        let engines = Engines(
+            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: batcher)
+        stages = StageCatalogue.all(engines: engines)
+    }
+
+    /// Reads a pipeline file and binds its parameters.
+    func graph(_ file: String, parameters: [String: JSONValue]) throws -> Graph {
+        let text: String
+        do {
+            text = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            throw DubError(
+                .inputMissing, "The pipeline cannot be read: \(error.localizedDescription).", at: file,
+                fix: "Check the name.", cause: error)
+        }
+        return try Graph.read(
+            text, file: file, stages: StageCatalogue.signatures(of: stages), parameters: parameters)
+    }
+
+    /// The verdicts of a plan that has a stage for them, by language.
+    func verdicts(of plan: Plan) -> [String: Verdict] {
+        var verdicts: [String: Verdict] = [:]
+        for (step, value) in plan.graph.steps.enumerated() where value.signature.name == "inspect" {
+            for (node, value) in plan.outputs(ofStep: step, named: "verdict") {
+                guard let artifact = value.artifacts.first,
+                    let verdict = try? store.read(Verdict.self, from: artifact)
+                else { continue }
+                verdicts[plan.labels(of: node)["language"] ?? ""] = verdict
+            }
+        }
+        return verdicts
+    }
+
+    /// How long the item is, where a probe has told.
+    func mediaSeconds(of plan: Plan) -> Double {
+        for (step, value) in plan.graph.steps.enumerated() where value.signature.name == "probe" {
+            if let artifact = plan.outputs(ofStep: step, named: "info").first?.value.artifacts.first,
+                let length = try? store.read(MediaLength.self, from: artifact)
+            {
+                return length.duration ?? 0
+            }
+        }
+        return 0
+    }
+
+    private struct MediaLength: Decodable {
+        var duration: Double?
+    }
+}

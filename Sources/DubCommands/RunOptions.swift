@@ -1,0 +1,90 @@
+internal import ArgumentParser
+internal import DubCore
+internal import Foundation
+
+/// How results are printed.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    /// For people.
+    case table
+    /// For programs: one object.
+    case json
+}
+
+/// What `run` and `plan` share.
+struct RunOptions: ParsableArguments {
+    @Argument(help: "Media files.", completion: .file()) var files: [String]
+
+    @Option(help: "Languages to dub into, as BCP 47 tags with commas between: es,fr,pt-BR.")
+    var to: String?
+
+    @Option(help: "The language that is spoken; recognised where it is not given.")
+    var from: String?
+
+    @Option(help: "A pipeline by name (dub, subtitle, transcribe) or a pipeline file.")
+    var pipeline: String?
+
+    @Option(help: "The folder for what is made.", completion: .directory)
+    var out: String?
+
+    @Option(
+        help: "A script to take lines and translations from: .json, .csv, or subtitles in .srt or .vtt.",
+        completion: .file(extensions: ["json", "csv", "srt", "vtt"]))
+    var script: String?
+
+    @Option(help: "The translator to ask first, by its name in `dubmill models list`.")
+    var translator: String?
+
+    @Option(help: "The voice engine, by its name in `dubmill models list`.")
+    var voiceEngine: String?
+
+    @Option(help: "The recogniser, by its name in `dubmill models list`.")
+    var recogniser: String?
+
+    @Option(help: "What to do with a damaged source: refuse, or accept what can be read.")
+    var damaged: String?
+
+    @Option(name: .customLong("set"), help: "A parameter of the pipeline: NAME=VALUE. May be repeated.")
+    var settings: [String] = []
+
+    @Option(help: "The folder for artifacts and the ledger.", completion: .directory)
+    var store: String?
+
+    func validate() throws {
+        guard !files.isEmpty else { throw ValidationError("Name at least one media file.") }
+        guard script == nil || files.count == 1 else {
+            throw ValidationError("--script belongs to one file, and \(files.count) are given.")
+        }
+        for setting in settings where !setting.dropFirst().contains("=") {
+            throw ValidationError("--set \(setting): write NAME=VALUE.")
+        }
+    }
+
+    /// What the run sets, by the pipeline's parameter names; unset flags are left to the file's defaults.
+    func parameters(_ settings: Settings) -> [String: JSONValue] {
+        var given: [String: JSONValue] = [:]
+        if let to = settings.value("to", flag: to) {
+            given["to"] = .array(
+                to.split(separator: ",").map { .string($0.trimmingCharacters(in: .whitespaces)) })
+        }
+        for (name, flag) in [
+            ("from", from), ("translator", translator), ("voice-engine", voiceEngine), ("recogniser", recogniser),
+            ("damaged", damaged),
+        ] {
+            if let value = settings.value(name, flag: flag) { given[name] = .string(value) }
+        }
+        for setting in self.settings {
+            let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = String(parts[1])
+            given[String(parts[0])] = Self.typed(value)
+        }
+        return given
+    }
+
+    private static func typed(_ text: String) -> JSONValue {
+        switch text {
+        case "true": true
+        case "false": false
+        default: Int64(text).map { .integer($0) } ?? Double(text).map { .number($0) } ?? .string(text)
+        }
+    }
+}

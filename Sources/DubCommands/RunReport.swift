@@ -1,0 +1,89 @@
+internal import DubCore
+internal import DubRunner
+internal import Foundation
+
+/// What `run --format json` prints: an interface, kept stable.
+struct RunReport: Encodable {
+    /// The run's name; `nil` where nothing was begun.
+    var run: String?
+    var items: [Item]
+
+    /// One media file.
+    struct Item: Encodable {
+        var source: String
+        var status: String
+        var outputs: [OutputRecord]
+        var nodes: NodeCount
+        var seconds: Seconds
+        var error: ErrorRecord?
+
+        /// What it cost, and how long the item is.
+        struct Seconds: Encodable {
+            var wall: Double
+            var media: Double
+        }
+
+        init(_ record: ItemRecord) {
+            source = record.source
+            status = record.status
+            outputs = record.outputs
+            nodes = record.nodes
+            seconds = Seconds(wall: record.wallSeconds, media: record.mediaSeconds)
+            error = record.error
+        }
+
+        private enum CodingKeys: String, CodingKey { case source, status, outputs, nodes, seconds, error }
+
+        /// As declared, with an explicit null where there is no error.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(source, forKey: .source)
+            try container.encode(status, forKey: .status)
+            try container.encode(outputs, forKey: .outputs)
+            try container.encode(nodes, forKey: .nodes)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(error, forKey: .error)
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case run, items }
+
+    /// As declared, with an explicit null where nothing was begun.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(run, forKey: .run)
+        try container.encode(items, forKey: .items)
+    }
+
+    /// 130 interrupted, 1 something failed, 3 something to review, 0.
+    var exitCode: Int32 {
+        let all = Set(items.map(\.status))
+        if all.contains("cancelled") { return Exit.interrupted }
+        if all.contains("failed") { return Exit.failed }
+        return all.contains("review") ? Exit.review : Exit.passed
+    }
+
+    /// For people: a line an item, and below it where things lie or what went wrong.
+    var table: String {
+        items.map { item in
+            let name = Console.printable((item.source as NSString).lastPathComponent)
+            let speed = item.seconds.wall > 0 ? item.seconds.media / item.seconds.wall : 0
+            var lines = [
+                "\(item.status.padding(toLength: 9, withPad: " ", startingAt: 0)) \(name)"
+                    + "  \(item.nodes.run) run, \(item.nodes.cached) cached, \(Console.time(item.seconds.wall))"
+                    + (item.nodes.run > 0 && speed > 0 ? String(format: " (%.1f× real time)", speed) : "")
+            ]
+            lines += item.outputs.filter { $0.kind == "video" || $0.kind == "verdict" }.map {
+                "          \($0.kind.padding(toLength: 7, withPad: " ", startingAt: 0)) \(Console.printable($0.path))"
+            }
+            if let error = item.error {
+                lines += [
+                    "          error[\(error.code)]: \(Console.printable(error.message))",
+                    "          where: \(Console.printable(error.where))",
+                    "          fix:   \(Console.printable(error.fix))",
+                ]
+            }
+            return lines.joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,195 @@
+internal import DubCore
+internal import DubGraph
+internal import DubLedger
+internal import DubRunner
+internal import DubStages
+internal import DubStorage
+internal import DubWorkers
+internal import Foundation
+
+/// One call of `run`: items side by side, each through its plan, delivered, and told in the ledger.
+struct RunSession: Sendable {
+    /// What a run needs to know.
+    struct Request: Sendable {
+        /// Absolute paths.
+        var files: [String]
+        /// The pipeline file.
+        var pipeline: String
+        /// What is set.
+        var parameters: [String: JSONValue]
+        /// Where outputs go, absolute.
+        var out: String
+        /// A script handed in.
+        var script: String?
+        /// How many items at once; ≥ 1.
+        var items: Int
+        /// How many of our own nodes at once; ≥ 1.
+        var slots: Int
+        /// Whether everything runs, cached or not.
+        var force: Bool
+    }
+
+    let id: String
+    let request: Request
+    let machine: Machine
+    let graph: Graph
+    let observe: @Sendable (RunEvent) -> Void
+
+    init(
+        _ request: Request, machine: Machine, observe: @escaping @Sendable (RunEvent) -> Void
+    ) throws {
+        id = Self.newID()
+        self.request = request
+        self.machine = machine
+        self.observe = observe
+        graph = try machine.graph(request.pipeline, parameters: request.parameters)
+    }
+
+    /// A time and four random letters.
+    private static func newID() -> String {
+        let time = Date().formatted(
+            .verbatim(
+                "\(year: .defaultDigits)\(month: .twoDigits)\(day: .twoDigits)-\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\(second: .twoDigits)",
+                timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
+        return time + "-" + String((0..<4).map { _ in "abcdefghijkmnpqrstuvwxyz".randomElement() ?? "a" })
+    }
+
+    /// Runs every item. Never throws for what is wrong with an item: that is in its record.
+    ///
+    /// - Throws: `output.unwritable`, `ledger.failed`: then no item was begun.
+    func run() async throws -> [ItemRecord] {
+        let deliverer = Deliverer(store: machine.store, ledger: machine.ledger, folder: request.out)
+        try deliverer.prepare()
+        let edits = try await self.edits()
+        try await machine.ledger.begin(
+            RunRecord(
+                id: id, pipeline: graph.name, parameters: graph.parameters, started: Date(), state: .running,
+                process: ProcessInfo.processInfo.processIdentifier))
+        let runner = Runner(
+            stages: machine.stages, store: machine.store, ledger: machine.ledger, slots: request.slots,
+            observe: observe)
+        let stems = Self.stems(request.files)
+        var records: [ItemRecord] = []
+        await withTaskGroup(of: ItemRecord.self) { group in
+            var next = 0
+            func start() {
+                guard next < request.files.count else { return }
+                let index = next
+                next += 1
+                group.addTask {
+                    await process(index, stem: stems[index], edits: edits, runner: runner, deliverer: deliverer)
+                }
+            }
+            for _ in 0..<request.items { start() }
+            while let record = await group.next() {
+                records.append(record)
+                start()
+            }
+        }
+        let isInterrupted = records.contains { $0.status == "cancelled" }
+        try await machine.ledger.end(run: id, state: isInterrupted ? .interrupted : .finished, at: Date())
+        return records.sorted { $0.index < $1.index }
+    }
+
+    // MARK: - An item
+
+    private func process(
+        _ index: Int, stem: String, edits: RunItem.Given?, runner: Runner, deliverer: Deliverer
+    ) async -> ItemRecord {
+        let source = request.files[index]
+        let began = ContinuousClock.now
+        var record = ItemRecord(index: index, source: source, status: "running")
+        observe(.itemStarted(item: index, source: source))
+        do {
+            try Task.checkCancellation()
+            try await machine.ledger.record(record, in: id)
+            var given = ["item": try await self.given(source)]
+            given["edits"] = edits
+            let item = RunItem(run: id, index: index, source: source, given: given)
+            let result = await runner.process(item, graph: graph, force: request.force)
+            record.nodes = result.nodes
+            let verdicts = machine.verdicts(of: result.plan)
+            record.mediaSeconds = machine.mediaSeconds(of: result.plan)
+            if result.isCancelled { throw CancellationError() }
+            let refused = Set(verdicts.filter { $0.value.verdict == .fail }.keys)
+            record.outputs = try await deliverer.deliver(result.plan, stem: stem, source: source) { language, kind in
+                // What the gate refuses is told, and not handed out.
+                kind == "verdict" || kind == "script" || language.map { !refused.contains($0) } ?? true
+            }
+            let worst = verdicts.values.map(\.verdict).max() ?? .pass
+            if let error = result.errors.first {
+                record.status = "failed"
+                record.error = ErrorRecord(error)
+            } else if worst == .fail, let failed = verdicts.values.first(where: { $0.verdict == .fail }) {
+                record.status = "failed"
+                record.error = ErrorRecord(failed.error(at: source))
+            } else {
+                record.status = worst == .review ? "review" : "passed"
+            }
+        } catch is CancellationError {
+            record.status = "cancelled"
+            record.error = ErrorRecord(
+                DubError(
+                    .cancelled, "The run was interrupted.", at: source,
+                    fix: "Run the same command again: it goes on where it stopped."))
+        } catch {
+            record.status = "failed"
+            record.error = ErrorRecord(
+                (error as? DubError)
+                    ?? DubError(.internal, "\(error)", at: source, fix: "Please report this."))
+        }
+        record.wallSeconds = (ContinuousClock.now - began).seconds
+        try? await machine.ledger.record(record, in: id)
+        observe(.itemFinished(record))
+        return record
+    }
+
+    /// The item's bytes, by digest.
+    private func given(_ path: String) async throws -> RunItem.Given {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw DubError(.inputMissing, "There is no such file.", at: path, fix: "Check the name.")
+        }
+        guard !isFolder.boolValue, let file = FileIdentity(path: path) else {
+            throw DubError(
+                .inputMissing, "This is a folder, not a media file.", at: path, fix: "Name the files in it.")
+        }
+        let digest: Digest
+        if let known = try await machine.ledger.digest(of: file) {
+            digest = known
+        } else {
+            digest = try Digest.of(fileAt: path)
+            try await machine.ledger.remember(digest, of: file)
+        }
+        let type = (path as NSString).pathExtension.lowercased()
+        return RunItem.Given(artifact: Artifact(digest: digest, size: file.size, type: type), path: path)
+    }
+
+    /// A script handed in, as an artifact.
+    private func edits() async throws -> RunItem.Given? {
+        guard let path = request.script else { return nil }
+        let targets = try (graph.parameters["to"]?.array ?? []).compactMap(\.string).map { try Language($0) }
+        let named = (((path as NSString).deletingPathExtension as NSString).pathExtension)
+        let target = targets.first { $0.tag == named } ?? targets.first
+        let script = try await ScriptFile.read(path, target: target)
+        let artifact = try machine.store.put(json: script)
+        return RunItem.Given(artifact: artifact, path: machine.store.path(of: artifact))
+    }
+
+    /// What each file's outputs are called: its name without the extension, told apart by its folder, then a number.
+    static func stems(_ files: [String]) -> [String] {
+        let plain = files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
+        let counts = Dictionary(plain.map { ($0, 1) }, uniquingKeysWith: +)
+        var taken: [String: Int] = [:]
+        return zip(files, plain).map { file, stem in
+            var name = stem
+            if counts[stem, default: 0] > 1 {
+                let folder = ((file as NSString).deletingLastPathComponent as NSString).lastPathComponent
+                let suffix = (file as NSString).pathExtension
+                name = [folder, stem, suffix].filter { !$0.isEmpty && $0 != "/" }.joined(separator: "-")
+            }
+            taken[name, default: 0] += 1
+            return taken[name] == 1 ? name : "\(name)-\(taken[name, default: 1])"
+        }
+    }
+}

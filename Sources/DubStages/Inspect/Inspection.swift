@@ -1,0 +1,168 @@
+public import DubCore
+internal import DubMedia
+internal import Foundation
+
+/// Measures a file from outside, as a stranger would: against its source where there is one.
+public enum Inspection {
+    /// The checks that need nothing but the files.
+    ///
+    /// - Parameters:
+    ///   - path: the dub.
+    ///   - source: what it was made of; `nil` leaves all comparisons out.
+    ///   - language: which audio track is the dub; `nil` takes the default one.
+    /// - Throws: `input.missing`, `media.unreadable`, `media.no-stream`; `CancellationError`.
+    public static func verdict(on path: String, source: String?, language: Language?) async throws -> Verdict {
+        Verdict(language: language, checks: try await checks(path, source: source, language: language, dropped: []))
+    }
+
+    static func checks(
+        _ path: String, source: String?, language: Language?, dropped: [String]
+    ) async throws -> [Verdict.Check] {
+        let dub = try await Media.probe(path)
+        guard let track = track(of: dub, language) else {
+            throw DubError(
+                .mediaNoStream, "The file has no audio track in \(language?.name ?? "any language").", at: path,
+                fix: "Check that this is the dub.")
+        }
+        let packets = try await Media.packetDigests(path)
+        var checks = [order(packets, track)]
+        let heard = try await loudness(path, track)
+        if let source {
+            let original = try await Media.probe(source)
+            let originals = try await Media.packetDigests(source)
+            checks += streams(original, originals, dub, packets, dropped)
+            checks += times(original, originals, dub, packets, track)
+            let spoken = try await original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
+            checks.append(level(heard, spoken))
+        }
+        checks.append(audible(heard))
+        checks.append(peak(heard))
+        return checks
+    }
+
+    /// The last audio track in the language, or the one a player takes.
+    private static func track(of info: MediaInfo, _ language: Language?) -> Int? {
+        let audio = info.streams.filter { $0.kind == .audio }
+        guard let language else { return info.dialogueStream?.index }
+        return audio.last { $0.language?.sameLanguage(as: language) == true }?.index ?? audio.last?.index
+    }
+
+    private static func loudness(_ path: String, _ stream: Int) async throws -> LoudnessReport {
+        try await MediaThread.run { cancellation in
+            let info = try AudioDecoder.open(
+                path, stream: stream, as: AudioFormat(sampleRate: 48_000, layout: "stereo"), cancellation: cancellation)
+            var decoder = info
+            var meter = try LoudnessMeter.make(decoder.format)
+            while let block = try decoder.next() { try meter.add(block.samples) }
+            return try meter.finish()
+        }
+    }
+
+    // MARK: - Checks
+
+    private static func flag(_ name: String, _ holds: Bool, note: String? = nil, else grade: Verdict.Grade = .fail)
+        -> Verdict.Check
+    {
+        .init(name: name, value: holds ? 1 : 0, unit: "bool", limit: "1", grade: holds ? .pass : grade, note: note)
+    }
+
+    /// A value whose size decides: up to `pass` it passes, up to `review` it is set aside.
+    private static func bounded(
+        _ name: String, _ value: Double?, _ unit: String, pass: Double, review: Double
+    ) -> Verdict.Check {
+        let size = abs(value ?? 0)
+        return .init(
+            name: name, value: value, unit: unit, limit: "within ±\(pass)",
+            grade: value == nil ? .review : size <= pass ? .pass : size <= review ? .review : .fail)
+    }
+
+    private static func order(_ packets: [PacketDigest], _ track: Int) -> Verdict.Check {
+        let disorders = packets.filter { $0.stream == track || $0.kind == .video }.map(\.disorders).reduce(0, +)
+        return .init(
+            name: "timestamps.disorders", value: Double(disorders), unit: "packets", limit: "0",
+            grade: disorders == 0 ? .pass : .review)
+    }
+
+    private static func streams(
+        _ original: MediaInfo, _ originals: [PacketDigest], _ dub: MediaInfo, _ packets: [PacketDigest],
+        _ dropped: [String]
+    ) -> [Verdict.Check] {
+        var left = packets
+        var missing: [String] = []
+        var pictureChanged = false
+        for stream in originals where stream.packets > 0 {
+            if let index = left.firstIndex(where: { $0.kind == stream.kind && $0.digest == stream.digest }) {
+                left.remove(at: index)
+                continue
+            }
+            // MP4's chapter track is written anew by the muxer, and a subtitle changes its wrapping with the container.
+            switch stream.kind {
+            case .data, .attachment: continue
+            case .subtitle:
+                guard let index = left.firstIndex(where: { $0.kind == .subtitle && $0.packets >= stream.packets })
+                else { break }
+                left.remove(at: index)
+                continue
+            case .video: pictureChanged = pictureChanged || !stream.isAttachedPicture
+            case .audio: break
+            }
+            missing.append("\(stream.kind.rawValue) stream \(stream.stream)")
+        }
+        return [
+            flag("picture.identical", !pictureChanged),
+            flag(
+                "streams.kept", missing.isEmpty,
+                note: (missing + dropped).isEmpty ? nil : (missing + dropped).joined(separator: "; ")),
+            flag(
+                "rotation.kept",
+                original.pictureStream?.video?.rotation == dub.pictureStream?.video?.rotation),
+        ]
+    }
+
+    private static func times(
+        _ original: MediaInfo, _ originals: [PacketDigest], _ dub: MediaInfo, _ packets: [PacketDigest], _ track: Int
+    ) -> [Verdict.Check] {
+        let before = offset(originals, original.dialogueStream?.index, original.pictureStream?.index)
+        let after = offset(packets, track, dub.pictureStream?.index)
+        let length = dub.duration.flatMap { now in original.duration.map { now.seconds - $0.seconds } }
+        return [
+            bounded("start.offset.change", before.flatMap { b in after.map { $0 - b } } ?? 0, "s", pass: 0.001, review: 0.04),
+            bounded("duration.change", length, "s", pass: 0.1, review: 0.5),
+        ]
+    }
+
+    /// The first sound minus the first picture, in seconds; priming before zero does not count.
+    private static func offset(_ packets: [PacketDigest], _ audio: Int?, _ picture: Int?) -> Double? {
+        func start(_ index: Int?) -> Double? {
+            packets.first { $0.stream == index }?.firstPTS.map { max(0, $0.seconds) }
+        }
+        return start(audio).flatMap { sound in start(picture).map { sound - $0 } }
+    }
+
+    private static func level(_ heard: LoudnessReport, _ spoken: LoudnessReport?) -> Verdict.Check {
+        bounded(
+            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }, "LU", pass: 2,
+            review: 6)
+    }
+
+    private static func audible(_ heard: LoudnessReport) -> Verdict.Check {
+        let isHeard = heard.integrated.map { $0 > -60 } ?? false
+        return .init(
+            name: "loudness.integrated", value: heard.integrated, unit: "LUFS", limit: "above -60",
+            grade: isHeard ? .pass : .fail, note: isHeard ? nil : "the dub is silent")
+    }
+
+    private static func peak(_ heard: LoudnessReport) -> Verdict.Check {
+        let peak = heard.truePeak
+        return .init(
+            name: "loudness.true-peak", value: peak, unit: "dBTP", limit: "at most -1",
+            grade: (peak ?? -100) <= -1 ? .pass : (peak ?? -100) <= 0 ? .review : .fail)
+    }
+}
+
+extension Optional {
+    /// As `map`, with a body that waits.
+    fileprivate func asyncMap<Value>(_ body: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        if let self { try await body(self) } else { nil }
+    }
+}
