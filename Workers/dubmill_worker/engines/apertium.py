@@ -78,9 +78,42 @@ def is_draft(legs: list[tuple[str, str]]) -> bool:
     return len(legs) > 1 or bool(_DRAFT_LANGUAGES & set(legs[0]))
 
 
+def pipeline(mode: str) -> str:
+    """The mode's programs as a shell pipeline in which every part flushes at null bytes.
+
+    `apertium -z` is not enough: the deformatter and gawk in its script hold text back until
+    their input ends.
+    """
+    stages = (_DATA / "modes" / f"{mode}.mode").read_text(encoding="utf-8").strip().split("|")
+    parts = []
+    for stage in stages:
+        program, _, arguments = stage.strip().partition(" ")
+        # $1 is how to write unknown words (-g: with their marks), $2 an option of the tagger.
+        parts.append(f"{program} -z {arguments.replace('$1', '-g').replace('$2', '')}")
+    return " | ".join(parts)
+
+
+_SPECIAL = re.compile(r"([\\\[\]{}^$/@<>*])")
+_SENTENCE_ENDS = (".", "!", "?", "…", ":", ";")
+
+
+def escaped(text: str) -> str:
+    """A text as Apertium's stream takes it, ending like a sentence."""
+    stop = "" if text.endswith(_SENTENCE_ENDS) else "."
+    return _SPECIAL.sub(r"\\\1", text) + stop + "[]"
+
+
+def unescaped(answer: str, text: str) -> str:
+    """The answer to `text` without escapes, and without the full stop that was added."""
+    answer = re.sub(r"(?<!\\)\[[^\]]*\]", "", answer).rstrip()
+    if not text.endswith(_SENTENCE_ENDS):
+        answer = answer.removesuffix(".")
+    return re.sub(r"\\(.)", r"\1", answer)
+
+
 @dataclass
 class Pipe:
-    """A living `apertium -z MODE`: each text ends with a null byte, and so does each answer."""
+    """A living pipeline of a mode: each text ends with a null byte, and so does each answer."""
 
     mode: str
     process: subprocess.Popen[bytes] | None = None
@@ -123,7 +156,7 @@ class Pipe:
             self._end()
             self.starts += 1
             self.process = subprocess.Popen(
-                ["apertium", "-z", self.mode],
+                ["sh", "-c", pipeline(self.mode)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -151,7 +184,7 @@ class Pipe:
     def _exchange(self, process: subprocess.Popen[bytes], text: str, cancel: Cancel) -> str:
         if process.stdin is None or process.stdout is None:
             raise EOFError("no pipes")
-        process.stdin.write(text.encode() + b"\n\0")
+        process.stdin.write(escaped(text).encode() + b"\0")
         process.stdin.flush()
         answer = bytearray()
         deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -166,7 +199,7 @@ class Pipe:
             if not block:
                 raise EOFError("it closed its output")
             answer += block
-        return bytes(answer).split(b"\0", 1)[0].decode("utf-8", "replace")
+        return unescaped(bytes(answer).split(b"\0", 1)[0].decode("utf-8", "replace"), text)
 
 
 def _cpu_of_group(group: int) -> Iterator[float]:
