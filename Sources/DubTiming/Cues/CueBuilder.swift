@@ -36,7 +36,7 @@ public struct CueBuilder: Sendable {
         guard let places else { return [] }
         return zip(drafts, places).map { draft, place in
             SubtitleCue(
-                start: Double(place.start) * Chain.cell, end: Double(place.end) * Chain.cell, rows: draft.rows
+                start: Chain.seconds(place.start), end: Chain.seconds(place.end), rows: draft.rows
             )
         }
     }

@@ -55,13 +55,13 @@ struct FitSolver {
 
     private static func piece(_ group: Group, _ place: Place) -> PlacedPiece {
         PlacedPiece(
-            takeStart: group.take.start, takeEnd: group.take.end, start: Double(place.start) * Chain.cell,
+            takeStart: group.take.start, takeEnd: group.take.end, start: Chain.seconds(place.start),
             rate: rate(group.take.length, cells: place.end - place.start))
     }
 
     /// Too short for the grid: natural, in cells rounded up.
     private static func rate(_ seconds: Double, cells: Int) -> Double {
-        let rate = seconds / (Double(cells) * Chain.cell)
+        let rate = seconds / Chain.seconds(cells)
         return seconds < 0.06 ? 1 : rate
     }
 
