@@ -70,4 +70,49 @@ import Testing
         }
         #expect(solved > 800 && solved < 1500)
     }
+
+    /// The least cost over every place in the item, found with no bound on where to look.
+    private func exhaustive(_ links: [Link], until end: Int) -> Double {
+        var best = [Double](repeating: 0, count: end + 1)  // By when the last ended, or earlier.
+        for (index, link) in links.enumerated() {
+            var next = [Double](repeating: .infinity, count: end + 1)
+            for start in link.earliest..<max(link.earliest, end) {
+                let free = index == 0 ? 0 : start - link.gap
+                guard free >= 0, best[min(free, end)] < .infinity else { continue }
+                for length in link.lengths where start + length <= min(end, link.latestEnd) {
+                    let cost = best[min(free, end)] + link.cost(Place(start: start, end: start + length))
+                    next[start + length] = min(next[start + length], cost)
+                }
+            }
+            for index in 1...end { next[index] = min(next[index], next[index - 1]) }
+            best = next
+        }
+        return best[end]
+    }
+
+    @Test("costs what the best of all placements of dubbed lines costs, at the weights that are used")
+    func optimalFit() throws {
+        var random = SplitMix64(7)
+        var pushed = 0
+        for round in 0..<150 {
+            var (lines, duration) = random.dialogue(Int.random(in: 1...4, using: &random), tight: 0.7)
+            // At a fifth of the length there are few enough places to try them all.
+            for index in lines.indices {
+                func small(_ span: Span) -> Span { Span(start: span.start / 5, end: span.end / 5) }
+                lines[index].window = small(lines[index].window)
+                lines[index].speech = lines[index].speech.map(small)
+                lines[index].take.duration /= 5
+                lines[index].take.speech = []
+            }
+            duration /= 5
+            let solver = FitSolver(fit: Fit(), lines: lines, duration: duration)
+            let links = lines.indices.flatMap { solver.links(of: $0, earliest: 0, latestEnd: solver.itemEnd) }
+            let best = exhaustive(links, until: solver.itemEnd)
+            let places = Chain.solve(links)
+            let cost = places.map { zip(links, $0).reduce(0) { $0 + $1.0.cost($1.1) } } ?? .infinity
+            #expect(cost == best || abs(cost - best) < 1e-9, "round \(round): \(cost) instead of \(best)")
+            if let places, zip(links, places).contains(where: { $1.start > $0.earliest + 20 }) { pushed += 1 }
+        }
+        #expect(pushed > 10)
+    }
 }

@@ -56,7 +56,7 @@ func expectSound(
             }
         }
     }
-    #expect(problems.isEmpty, note, sourceLocation: place)
+    #expect(problems == [], note, sourceLocation: place)
 }
 
 extension SplitMix64 {

@@ -203,6 +203,7 @@ import Testing
         }
         shares.sort()
         onsets.sort()
+        print("median IoU \(shares[shares.count / 2]), onset p95 \(onsets[onsets.count * 95 / 100])")
         #expect(shares[shares.count / 2] >= 0.8, "median IoU \(shares[shares.count / 2])")
         #expect(onsets[onsets.count / 2] <= 0.05)
         #expect(onsets[onsets.count * 95 / 100] <= 0.25)

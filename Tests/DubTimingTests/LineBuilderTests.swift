@@ -123,6 +123,7 @@ import Testing
 
     @Test("puts every word in exactly one line, in order, in windows that do not overlap")
     func properties() throws {
+        var wrong = Complaints()
         var random = SplitMix64(21)
         let texts = [
             " yes", " no.", " Mr.", " well,", " maybe?", " U.S.", " 3.", "5", " …", " there", " everybody!",
@@ -131,6 +132,7 @@ import Testing
         for round in 0..<4000 {
             let speech = random.spans(
                 Int.random(in: 0...9, using: &random), in: Span(start: 0, end: 40), gap: 0.1)
+            let union = speech.merged()
             var at = 0.0
             let words = (0..<Int.random(in: 0...60, using: &random)).map { index in
                 // Loose, sometimes backwards, sometimes without length, sometimes no number at all.
@@ -143,38 +145,43 @@ import Testing
             }
             let built = builder.lines(from: words, speech: speech, language: random.pick(languages))
             let kept = built.lines.flatMap(\.words).map { Int($0.probability) }
-            #expect(kept == kept.sorted() && Set(kept).count == kept.count, "round \(round)")
+            wrong.unless(kept == kept.sorted() && Set(kept).count == kept.count, "round \(round): rule 1")
             // A segment is kept whole or dropped whole, with a note each.
             let segments = Set(words.map(\.segment))
             let gone = segments.filter { segment in !kept.contains { words[$0].segment == segment } }
-            #expect(built.notes.filter { $0.hasPrefix("dropped") }.count == gone.count, "round \(round)")
-            #expect(kept.count == words.filter { !gone.contains($0.segment) }.count, "round \(round)")
+            wrong.unless(
+                built.notes.filter { $0.hasPrefix("dropped") }.count == gone.count, "round \(round): rule 2")
+            wrong.unless(
+                kept.count == words.filter { !gone.contains($0.segment) }.count, "round \(round): rule 3")
             for (left, right) in zip(built.lines, built.lines.dropFirst()) {
-                #expect(left.end <= right.start, "round \(round)")
+                wrong.unless(left.end <= right.start, "round \(round): rule 4")
             }
             var heard: [Span] = []
             for line in built.lines {
-                #expect(line.start < line.end && line.words.count > 0, "round \(round)")
-                #expect(
+                wrong.unless(line.start < line.end && line.words.count > 0, "round \(round): rule 5")
+                wrong.unless(
                     line.start == line.speech.first?.start && line.end == line.speech.last?.end,
-                    "round \(round)")
-                #expect(
+                    "round \(round): rule 6")
+                wrong.unless(
                     line.words.allSatisfy {
                         $0.start >= line.start && $0.start <= $0.end && $0.end <= line.end
-                    })
+                    }, "round \(round): rule 7")
                 for span in line.speech {
-                    #expect(span.length > 0, "round \(round)")
-                    #expect(
-                        speech.merged().contains { $0.start <= span.start && $0.end >= span.end },
-                        "round \(round)")
+                    wrong.unless(span.length > 0, "round \(round): rule 8")
+                    wrong.unless(
+                        union.contains { $0.start <= span.start && $0.end >= span.end },
+                        "round \(round): rule 9")
                 }
                 heard += line.speech
                 if line.words.count > 1 {
-                    #expect(line.text.count <= 180, "round \(round)")
-                    #expect(line.end - line.start <= 12.2, "round \(round)")
+                    wrong.unless(line.text.count <= 180, "round \(round): rule 10")
+                    wrong.unless(line.end - line.start <= 12.2, "round \(round): rule 11")
                 }
             }
-            for (left, right) in zip(heard, heard.dropFirst()) { #expect(left.end <= right.start) }
+            for (left, right) in zip(heard, heard.dropFirst()) {
+                wrong.unless(left.end <= right.start, "round \(round): rule 12")
+            }
         }
+        #expect(wrong.all == [])
     }
 }

@@ -1,5 +1,14 @@
 import DubTiming
 
+/// Collects what does not hold: thousands of `#expect`s in a loop would take longer than what they check.
+struct Complaints {
+    private(set) var all: [String] = []
+
+    mutating func unless(_ holds: Bool, _ what: @autoclosure () -> String) {
+        if !holds, all.count < 20 { all.append(what()) }
+    }
+}
+
 /// Sebastiano Vigna's SplitMix64: the same cases on every machine.
 struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
