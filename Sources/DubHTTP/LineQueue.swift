@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 
 /// Cuts a stream of bytes into lines, wherever its pieces happen to end.
 struct LineQueue {
@@ -18,12 +19,13 @@ struct LineQueue {
     ///
     /// - Returns: Whether every line in it is within the limit.
     mutating func append(_ piece: UnsafeRawBufferPointer) -> Bool {
-        var rest = piece[...]
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            guard partial.count + (end - rest.startIndex) <= limit else { return false }
-            partial.append(contentsOf: rest[rest.startIndex..<end])
+        var rest = piece
+        while let start = rest.baseAddress, let end = memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+            let length = UnsafeRawPointer(end) - start
+            guard partial.count + length <= limit else { return false }
+            partial.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest[..<length]))
             push()
-            rest = rest[(end + 1)...]
+            rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
         }
         guard partial.count + rest.count <= limit else { return false }
         partial.append(contentsOf: rest)

@@ -154,7 +154,7 @@ public final class LoopbackConnection: Sendable {
 
     /// Sends a whole answer.
     @discardableResult
-    public func answer(_ status: String = "200 OK", headers: [String] = [], _ body: String = "") -> Bool {
+    public func answer(_ body: String = "", status: String = "200 OK", headers: [String] = []) -> Bool {
         let fields = (headers + ["Content-Length: \(body.utf8.count)"]).joined(separator: "\r\n")
         return write("HTTP/1.1 \(status)\r\n\(fields)\r\n\r\n\(body)")
     }

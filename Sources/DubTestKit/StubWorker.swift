@@ -148,7 +148,8 @@ public struct StubWorker: Sendable {
     /// - Throws: `worker.not-installed` where `PATH` has no python3.
     private static func python() throws -> String {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
-        let candidates = folders.map { "\($0)/python3" }
+        // The system's first: a shim that chooses among versions starts slowly.
+        let candidates = ["/usr/bin/python3"] + folders.map { "\($0)/python3" }
         guard let found = candidates.first(where: FileManager.default.isExecutableFile) else {
             throw DubError(
                 .workerNotInstalled, "The tests need a python3.", at: "PATH", fix: "apt-get install python3")

@@ -16,7 +16,7 @@ struct Bend: Sendable {
     }
 
     @inline(__always)
-    func at(cell: Int) -> Double { self(Double(cell) * Chain.cell) }
+    func at(cell: Int) -> Double { self(Chain.seconds(cell)) }
 }
 
 /// Something with a start and an end that follows the one before it. All times in cells of `Chain.cell` seconds.
@@ -53,6 +53,10 @@ struct Place: Hashable, Sendable {
 enum Chain {
     /// Seconds a cell.
     static let cell = 0.01
+
+    /// A number of cells in seconds, as near as a `Double` comes.
+    @inline(__always)
+    static func seconds(_ cells: Int) -> Double { Double(cells) / 100 }
 
     /// The first link that cannot keep to its `latestEnd` even if all are as short and as early as may be.
     static func firstBroken(_ links: [Link]) -> Int? {

@@ -40,6 +40,13 @@ public struct CatalogueModel: Hashable, Sendable, Codable {
         public var size: Int64?
         /// 64 hexadecimal digits; `nil` where nobody published it.
         public var sha256: String?
+
+        /// Names a file.
+        public init(path: String, size: Int64? = nil, sha256: String? = nil) {
+            self.path = path
+            self.size = size
+            self.sha256 = sha256
+        }
     }
 
     /// The main task.

@@ -36,7 +36,7 @@ public struct CueBuilder: Sendable {
         guard let places else { return [] }
         return zip(drafts, places).map { draft, place in
             SubtitleCue(
-                start: Double(place.start) * Chain.cell, end: Double(place.end) * Chain.cell, rows: draft.rows
+                start: Chain.seconds(place.start), end: Chain.seconds(place.end), rows: draft.rows
             )
         }
     }
@@ -79,7 +79,7 @@ public struct CueBuilder: Sendable {
                 gap: Int((gap / Chain.cell - 1e-6).rounded(.up)), earliest: max(0, earliest),
                 latestEnd: limit,
                 lengths: min(max(1, Int(least / Chain.cell + 0.5)), longest)...longest,
-                start: Bend(center: draft.said.start, below: (1.5, 2), above: (2, 4)),
+                start: Bend(center: draft.said.start, below: (1.5, 2), above: (5, 8)),
                 length: Bend(center: min(needed, rules.maxSeconds), below: (1, 2), above: (0, 0)),
                 end: Bend(center: draft.said.end, below: (0.8, 0), above: (0.05, 0)))
         }

@@ -12,13 +12,13 @@ struct CueText {
 
     let tokens: [Token]
     let limit: Int
-    private let language: Language
+    /// By token, and behind the last: how bad it is to break before it.
+    private let breaks: [Double]
     /// Characters before each token, spaces included.
     private let before: [Int]
 
     init(_ text: String, limit: Int, language: Language) {
         self.limit = max(1, limit)
-        self.language = language
         var tokens: [Token] = []
         for (number, word) in text.split(whereSeparator: \.isWhitespace).enumerated() {
             for (place, part) in Self.parts(of: word, limit: self.limit).enumerated() {
@@ -26,6 +26,7 @@ struct CueText {
             }
         }
         self.tokens = tokens
+        breaks = (0...tokens.count).map { Self.breakCost(tokens, before: $0, language) }
         before = tokens.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.text.count + ($1.spaced ? 1 : 0)) }
     }
 
@@ -45,16 +46,16 @@ struct CueText {
         return row
     }
 
-    /// How bad it is to break before a token: 0 after a sentence to 4 after an article.
-    func breakCost(before index: Int) -> Double {
+    /// How bad it is to break between two tokens: 0 after a sentence to 4 after an article, 6 in a word.
+    private static func breakCost(_ tokens: [Token], before index: Int, _ language: Language) -> Double {
         guard index > 0, index < tokens.count else { return 0 }
         let last = tokens[index - 1].text
         if let end = SentenceEnd.final(of: last) {
             if SentenceEnd.full.contains(end) { return 0 }
             if SentenceEnd.clause.contains(end) { return 0.5 }
         }
-        if !tokens[index].spaced, !Self.isWide(tokens[index].text), !Self.isWide(last) { return 6 }
-        let words = Self.words[language.primary]
+        if !tokens[index].spaced, !isWide(tokens[index].text), !isWide(last) { return 6 }
+        let words = words[language.primary]
         if words?.leads.contains(tokens[index].text.lowercased()) == true { return 1 }
         if words?.clings.contains(last.lowercased()) == true { return 4 }
         return 2.5
@@ -71,7 +72,7 @@ struct CueText {
             guard widths[0] <= limit, widths[1] <= limit else { continue }
             // Even rows; a longer lower one reads better than a longer upper one.
             let slant = Double(widths[0] - widths[1]) / Double(limit)
-            let cost = 0.6 * breakCost(before: index) + (slant > 0 ? 2.2 : 2) * abs(slant)
+            let cost = 0.6 * breaks[index] + (slant > 0 ? 2.2 : 2) * abs(slant)
             if best.map({ cost < $0.cost }) ?? true { best = (rows, cost) }
         }
         return best
@@ -91,7 +92,7 @@ struct CueText {
                 let fill = Double(width(start..<end)) / full
                 let uneven = fill < 0.4 ? 4 * (0.4 - fill) : count > 1 && fill > 1.3 ? 8 * (fill - 1.3) : 0
                 let cost =
-                    best[start].cost + 3 + layout.cost + uneven + 1.2 * breakCost(before: end)
+                    best[start].cost + 3 + layout.cost + uneven + 1.2 * breaks[end]
                 if cost < found.cost { found = (cost, start) }
             }
             // A token is never wider than a row, so one alone can always be laid out.

@@ -49,19 +49,19 @@ struct FitSolver {
                 return PlacedLine(pieces: [], outcome: .unvoiced(refused[index] ?? "there is no room for it"))
             }
             let pieces = zip(matches[index], places).map(Self.piece)
-            return PlacedLine(pieces: pieces, outcome: outcome(of: pieces, for: lines[index]))
+            return PlacedLine(pieces: pieces, outcome: outcome(of: pieces, for: index))
         }
     }
 
     private static func piece(_ group: Group, _ place: Place) -> PlacedPiece {
         PlacedPiece(
-            takeStart: group.take.start, takeEnd: group.take.end, start: Double(place.start) * Chain.cell,
+            takeStart: group.take.start, takeEnd: group.take.end, start: Chain.seconds(place.start),
             rate: rate(group.take.length, cells: place.end - place.start))
     }
 
     /// Too short for the grid: natural, in cells rounded up.
     private static func rate(_ seconds: Double, cells: Int) -> Double {
-        let rate = seconds / (Double(cells) * Chain.cell)
+        let rate = seconds / Chain.seconds(cells)
         return seconds < 0.06 ? 1 : rate
     }
 
@@ -115,7 +115,7 @@ struct FitSolver {
         return matches[index].enumerated().map { position, group in
             let natural = group.take.length
             // The silence kept before the speech begins early, so that the speech itself begins with the source's.
-            let wanted = group.target.start - (lines[index].take.speech.isEmpty ? 0 : PieceMatch.head)
+            let wanted = group.target.start - group.lead
             let first = position == 0
             let before = first ? weights.early : weights.inner
             let after = first ? weights.late : weights.inner
@@ -130,7 +130,7 @@ struct FitSolver {
                     below: (before.linear, before.square), above: (after.linear, after.square)),
                 length: Bend(center: natural, below: (0, stretch), above: (0, stretch)),
                 end: Bend(
-                    center: group.target.end, below: (weights.short, 0),
+                    center: group.target.end + group.trail, below: (weights.short, 0),
                     above: (weights.spill.linear, weights.spill.square)))
         }
     }
@@ -148,10 +148,13 @@ struct FitSolver {
         return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) s"
     }
 
-    private func outcome(of pieces: [PlacedPiece], for line: FitLine) -> FitOutcome {
-        guard let first = pieces.first, let last = pieces.last else { return .unvoiced("its take is empty") }
-        let late = first.start - line.window.start
-        let spill = last.end - line.window.end
+    private func outcome(of pieces: [PlacedPiece], for index: Int) -> FitOutcome {
+        guard let first = pieces.first, let last = pieces.last, let head = matches[index].first,
+            let tail = matches[index].last
+        else { return .unvoiced("its take is empty") }
+        let window = lines[index].window
+        let late = first.start + head.lead / first.rate - window.start
+        let spill = last.end - tail.trail / last.rate - window.end
         if late > limits.maxLate { return .review("begins \(Self.text(late)) after the source") }
         if spill > limits.maxSpill { return .review("goes on \(Self.text(spill)) after the source") }
         return spill > 0.1 ? .spills(by: spill) : .fits

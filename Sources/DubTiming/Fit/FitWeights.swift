@@ -22,7 +22,7 @@ public struct FitWeights: Hashable, Sendable, Codable {
     /// Beginning after the source.
     public var late = Term(0.7, 1.5)
     /// Beginning before the source.
-    public var early = Term(0.5, 2)
+    public var early = Term(0.6, 2)
     /// A piece inside a line beginning before or after the source speech it was matched to.
     public var inner = Term(0.4, 0.5)
     /// Speaking on after the source has ended.

@@ -6,6 +6,10 @@ struct Group: Hashable, Sendable {
     var target: Span
     /// The least silence before it, in seconds; 0 for the first of a line.
     var gap: Double
+    /// The silence kept in it before its speech, in seconds: so much earlier than its target it begins.
+    var lead = 0.0
+    /// The silence kept in it after its speech, in seconds.
+    var trail = 0.0
 }
 
 /// Matches the pieces of a take, in order, to the speech of the source, in order.
@@ -33,9 +37,7 @@ struct PieceMatch {
         let parts = spans.count == 1 ? [(0, pieces.count - 1, 0, 0)] : match(pieces, spans, line.take)
         var groups: [Group] = []
         for (first, last, from, to) in parts {
-            let whole = Group(
-                take: cut(pieces, first, last, line.take), target: target(spans, from, to),
-                gap: gap(pieces, before: first))
+            let whole = group(pieces, first, last, on: target(spans, from, to), of: line.take)
             if first == last || whole.take.length / limits.rate.lowerBound + 0.1 > whole.target.length {
                 groups.append(whole)
             } else {
@@ -43,6 +45,13 @@ struct PieceMatch {
             }
         }
         return groups
+    }
+
+    private func group(_ pieces: [Span], _ first: Int, _ last: Int, on target: Span, of take: Take) -> Group {
+        let cut = cut(pieces, first, last, take)
+        return Group(
+            take: cut, target: target, gap: gap(pieces, before: first), lead: pieces[first].start - cut.start,
+            trail: cut.end - pieces[last].end)
     }
 
     /// Where the take speaks, parted at its pauses.
@@ -102,14 +111,12 @@ struct PieceMatch {
         var groups: [Group] = []
         var at = target.start
         for index in first...last {
-            let part = cut(pieces, index, index, take)
             if index > first {
-                let natural = (part.start - cut(pieces, index - 1, index - 1, take).end) / slowest
+                let natural = (pieces[index].start - pieces[index - 1].end) / slowest
                 at += max(natural, min(natural + share, limits.maxPause))
             }
-            let end = at + part.length / slowest
-            groups.append(
-                Group(take: part, target: Span(start: at, end: end), gap: gap(pieces, before: index)))
+            let end = at + pieces[index].length / slowest
+            groups.append(group(pieces, index, index, on: Span(start: at, end: end), of: take))
             at = end
         }
         return groups

@@ -5,10 +5,17 @@ struct SentenceEnd {
     let abbreviations: Set<String>
     /// Whether the words carry spaces, so that a word without one continues the word before it.
     let spaced: Bool
+    /// Whether the language writes “3.” for “third”.
+    let ordinals: Bool
 
     init(language: Language, spaced: Bool) {
         abbreviations = Self.common.union(Self.byLanguage[language.primary] ?? [])
         self.spaced = spaced
+        ordinals = [
+            "de", "lb", "cs", "sk", "pl", "da", "nb", "nn", "no", "fi", "et", "lv", "hu", "sl", "hr", "sr",
+            "bs", "is",
+            "tr",
+        ].contains(language.primary)
     }
 
     /// Characters that end a sentence.
@@ -40,7 +47,8 @@ struct SentenceEnd {
         if letters.allSatisfy({ $0.count == 1 && $0.allSatisfy(\.isLetter) }) {
             return letters.count == 1 && stem.lowercased() == "i"
         }
-        // An ordinal, as German and Czech write it, or a number cut at its point.
+        if ordinals, (1...2).contains(stem.count), stem.allSatisfy(\.isNumber) { return false }
+        // A number cut at its point, or one that a list or a date goes on after.
         if !stem.isEmpty, stem.allSatisfy(\.isNumber), let first = next.trimmed.first {
             return !(first.isNumber || first.isLowercase)
         }

@@ -22,10 +22,12 @@ public struct BedGain: Sendable {
 
     private let holes: [Hole]
     private let ramp: [Float]
+    private let curve: Curve
     private var cursor = 0
 
     init(plan: BedPlan, sampleRate: Int, curve: Curve) {
         precondition(sampleRate > 0, "a sample rate is positive")
+        self.curve = curve
         let rate = Double(sampleRate)
         holes = plan.replaced.map { span in
             Hole(
@@ -44,6 +46,11 @@ public struct BedGain: Sendable {
     /// Allocates nothing when `gains` is uniquely referenced. Outside the item the gain is 1.
     public mutating func fill(_ gains: inout [Float], from first: Int64) {
         gains.withUnsafeMutableBufferPointer { fill($0, from: first) }
+    }
+
+    /// The gain of what replaces the source, where the source has `gain`.
+    public func replacement(for gain: Float) -> Float {
+        curve == .linear ? 1 - gain : max(0, 1 - gain * gain).squareRoot()
     }
 
     /// Fills memory with the gain of the source's sound for the samples from `first` on.

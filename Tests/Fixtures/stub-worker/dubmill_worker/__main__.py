@@ -206,12 +206,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(400, {"error": {"code": "bad_request", "message": message}})
         items = body["items"]
         note(event="batch", task=body["task"], model=body["model"], items=items, pid=os.getpid())
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
         started = time.monotonic()
         try:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-ndjson")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
             for item in items:
                 self.line(self.answer(body["task"], body["model"], item))
             wall = time.monotonic() - started

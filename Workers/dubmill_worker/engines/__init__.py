@@ -1,0 +1,1 @@
+"""The engines: each wraps one model runtime behind the same small interface."""

@@ -1,0 +1,149 @@
+"""Translation by an instruct model in GGUF, run by llama.cpp."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..protocol import WorkerError, lines_of, primary, text_of
+from ..schedule import Cancel, Cost
+from ..translation.checks import clean, faults
+from ..translation.languages import name_of
+from ..translation.prompt import messages
+from .base import Call, Context, Done, Engine, Job, attempt
+
+_SEQUENCES = 2
+_GROUP = 4
+_CONTEXT_TOKENS = 1536
+_ATTEMPTS = 2
+
+
+class Llama(Engine):
+    """translate. Several lines decode side by side, which costs less than one after the other."""
+
+    revision = 1
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.cores = context.threads
+
+    def load(self) -> None:
+        """Load the weights. llama.cpp insists on listening: on a socket that is removed at once."""
+        # Threads that wait must not spin: beside other work that costs more than it saves.
+        import xllamacpp
+
+        threads = self.context.threads
+        params = xllamacpp.CommonParams()
+        params.model.path = str(self.context.store.folder(self.model.name) / "model.gguf")
+        params.n_parallel = _SEQUENCES
+        params.n_ctx = _CONTEXT_TOKENS * _SEQUENCES
+        params.cpuparams.n_threads = threads
+        params.cpuparams_batch.n_threads = threads
+        params.sampling.temp = 0.0
+        params.warmup = False
+        params.verbosity = 0
+        params.endpoint_slots = False
+        private = Path(tempfile.mkdtemp(prefix="dubmill-"))
+        try:
+            params.hostnames = [str(private / "llama.sock")]
+            self._server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise WorkerError("internal", f"{self.model.name} does not load: {error}") from error
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
+
+    def capability(self, task: str) -> dict[str, Any]:
+        """Every pair of the model's languages."""
+        return {"languages": list(self.model.languages)}
+
+    def grouped(self, jobs: Sequence[Job]) -> Iterator[tuple[Call, list[Job]]]:
+        """A few lines a call, so that the cores are held for a few seconds at a time."""
+        for first in range(0, len(jobs), _GROUP):
+            group = list(jobs[first : first + _GROUP])
+            yield partial(self._together, group), group
+
+    def _together(self, group: list[Job], done: Done) -> None:
+        cancel = group[0].cancel
+        with self.context.cores.hold(self.cores, cancel):
+            ready = attempt(self.ready)
+            with ThreadPoolExecutor(_SEQUENCES, thread_name_prefix="sequence") as pool:
+                running = [pool.submit(self._one, job, ready, done) for job in group]
+                for future in running:
+                    future.result()
+
+    def _one(self, job: Job, ready: Any, done: Done) -> None:
+        if isinstance(ready, WorkerError):
+            done(job, ready)
+            return
+        done(job, attempt(lambda: self.counted(job, 1)))
+
+    def perform(self, job: Job) -> dict[str, Any]:
+        """`{text, engine, attempts, notes}`; asks twice at most, then `rejected_output`."""
+        text = " ".join(text_of(job.item, "text").split())
+        source, target = text_of(job.item, "source"), text_of(job.item, "target")
+        for language in (source, target):
+            if name_of(language) is None or primary(language) not in self.model.languages:
+                known = ", ".join(self.model.languages)
+                message = f"{self.model.name} does not know {language!r}; it knows {known}"
+                raise WorkerError("unsupported_language", message)
+        if not any(c.isalnum() for c in text):
+            return {"text": text, "engine": self.model.name, "attempts": 0, "notes": ["no words"]}
+        before, after = lines_of(job.item, "before"), lines_of(job.item, "after")
+        notes: list[str] = []
+        wrong: list[str] = []
+        for attempt_number in range(1, _ATTEMPTS + 1):
+            chat = messages(text, source, target, before, after, wrong or None)
+            answer, finished = self._ask(chat, text, job.cancel)
+            translation = clean(answer, text)
+            wrong = faults(text, translation, source, target)
+            if not finished:
+                wrong.append("did not end")
+            if not wrong:
+                return {
+                    "text": translation,
+                    "engine": self.model.name,
+                    "attempts": attempt_number,
+                    "notes": notes,
+                }
+            notes.append(f"attempt {attempt_number} rejected: {'; '.join(wrong)}")
+        raise WorkerError("rejected_output", f"{'; '.join(wrong)}: {translation!r}")
+
+    def _ask(self, chat: list[dict[str, str]], text: str, cancel: Cancel) -> tuple[str, bool]:
+        """The model's answer, and whether it came to an end by itself."""
+        pieces: list[str] = []
+        reasons: list[str] = []
+        failures: list[str] = []
+
+        def receive(chunk: Any) -> bool:
+            for part in chunk if isinstance(chunk, list) else [chunk]:
+                if "error" in part:
+                    failures.append(str(part["error"]))
+                    return True
+                for choice in part.get("choices", ()):
+                    pieces.append(choice.get("delta", {}).get("content") or "")
+                    if choice.get("finish_reason"):
+                        reasons.append(choice["finish_reason"])
+            return cancel.is_set
+
+        request = {
+            "messages": chat,
+            "max_tokens": 24 + len(text.encode()),
+            "temperature": 0.0,
+            "top_k": 1,
+            "seed": 1,
+            "stop": ["\n"],
+            "stream": True,
+            "cache_prompt": True,
+        }
+        self._server.handle_chat_completions(request, receive)
+        cancel.check()
+        if failures:
+            raise WorkerError("internal", f"{self.model.name}: {failures[0]}")
+        return "".join(pieces), "length" not in reasons

@@ -1,0 +1,1 @@
+"""The catalogue of models, and how their weights are fetched, assembled and verified."""
