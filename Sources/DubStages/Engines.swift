@@ -1,4 +1,4 @@
-public import DubCore
+internal import DubCore
 public import DubGraph
 public import DubWorkers
 internal import Foundation

@@ -26,7 +26,7 @@ struct MixStage: Stage {
         let output = "\(context.scratch)/dub.flac"
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
-                path, info, placement, takes, to: output, cancellation: cancellation, progress: context.progress)
+                path, info, placement, takes, to: output, cancellation: cancellation, progress: { context.progress($0) })
         }
         return [
             "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),
@@ -36,12 +36,11 @@ struct MixStage: Stage {
 
     /// The source's own rate and layout, where FFmpeg's FLAC and the lossy codecs can follow.
     static func format(of info: MediaInfo) -> AudioFormat {
-        let audio = info.dialogueStream?.audio
-        let rate = [44_100, 48_000, 32_000, 24_000, 22_050, 16_000].first { $0 == audio?.sampleRate } ?? 48_000
-        let layouts: Set = ["mono", "stereo", "5.1", "5.1(side)", "7.1", "3.0", "5.0", "5.0(side)"]
-        let layout = audio.map(\.layout) ?? "stereo"
-        return AudioFormat(
-            sampleRate: rate, layout: layouts.contains(layout) ? layout : (audio?.channels ?? 2) > 1 ? "stereo" : "mono")
+        guard let audio = info.dialogueStream?.audio else { return AudioFormat(sampleRate: 48_000, layout: "stereo") }
+        let rates = [48_000, 44_100, 32_000, 24_000, 22_050, 16_000]
+        let layouts = ["mono", "stereo", "5.1", "5.1(side)", "7.1", "3.0", "5.0", "5.0(side)"]
+        let layout = layouts.contains(audio.layout) ? audio.layout : audio.channels == 1 ? "mono" : "stereo"
+        return AudioFormat(sampleRate: rates.contains(audio.sampleRate) ? audio.sampleRate : rates[0], layout: layout)
     }
 
     private static func mix(

@@ -13,9 +13,13 @@ struct MixWriter: ~Copyable {
     private var written: Int64 = 0
 
     init(_ path: String, format: AudioFormat, speech: [Span]) throws {
-        encoder = try AudioEncoder.create(path, codec: .flac, format: format)
-        whole = try LoudnessMeter.make(format)
-        dialogue = try LoudnessMeter.make(format)
+        // All that can fail first: a type that owns things cannot be left half made.
+        let whole = try LoudnessMeter.make(format)
+        let dialogue = try LoudnessMeter.make(format)
+        let encoder = try AudioEncoder.create(path, codec: .flac, format: format)
+        self.encoder = encoder
+        self.whole = whole
+        self.dialogue = dialogue
         self.speech = speech
         self.format = format
         channels = format.channels
@@ -41,8 +45,9 @@ struct MixWriter: ~Copyable {
     /// Brings the file to `frames` in length, and gives the measures of all and of the dub's speech.
     consuming func finish(frames: Int64) throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
         if written < frames { try write([Float](repeating: 0, count: Int(frames - written) * channels)) }
-        let reports = (try whole.finish(), try dialogue.finish())
+        let whole = try whole.finish()
+        let dialogue = try dialogue.finish()
         try encoder.finish()
-        return reports
+        return (whole, dialogue)
     }
 }
