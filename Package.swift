@@ -49,7 +49,7 @@ let package = Package(
             name: "CFFmpeg",
             pkgConfig: "libavformat libavcodec libavfilter libswresample libavutil"),
         room("DubCore", uses: ["Crypto"]),
-        room("DubMedia", on: ["DubCore", "CFFmpeg"]),
+        room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
         tests(of: "DubCore"),
         tests(of: "DubMedia", on: ["DubCore"]),
