@@ -26,6 +26,9 @@ struct CueFeed {
         self.cues = Self.ordered(cues, end: end, apart: codec == AV_CODEC_ID_MOV_TEXT)
     }
 
+    /// Whether there is nothing to write.
+    var isEmpty: Bool { cues.isEmpty }
+
     /// Cues by start, without empty ones, cut at `end`; where tracks cannot show two at once, each is cut at the next.
     static func ordered(_ cues: [Cue], end: MediaTime?, apart: Bool) -> [Cue] {
         var kept: [Cue] = []

@@ -49,6 +49,17 @@ struct DubFeed: ~Copyable {
         self.encoder = encoder
     }
 
+    /// What Matroska adds to the times of an Opus stream's blocks, in the stream's time base: the pre-skip of its
+    /// header (RFC 7845, 5.1); `nil` for other codecs.
+    static func opusDelay(_ stream: UnsafeMutablePointer<AVStream>) -> Int64? {
+        let parameters = stream.pointee.codecpar.pointee
+        guard parameters.codec_id == AV_CODEC_ID_OPUS, parameters.extradata_size >= 12,
+            let head = parameters.extradata
+        else { return nil }
+        let skip = Int64(head[10]) | Int64(head[11]) << 8
+        return av_rescale_q(skip, AVRational(num: 1, den: 48000), stream.pointee.time_base)
+    }
+
     /// Encodes up to `clock`, in microseconds of the source's clock. Beyond the file's end it is silent.
     mutating func advance(to clock: Int64) throws {
         let limit = av_rescale_q(clock, microseconds, AVRational(num: 1, den: Int32(rate))) - zero
@@ -95,6 +106,11 @@ struct DubFeed: ~Copyable {
     ) throws {
         packet.raw.pointee.pts += offset
         packet.raw.pointee.dts += offset
+        if sink.isMatroska, let target = sink.context.pointee.streams[stream], let delay = opusDelay(target) {
+            let moved = av_rescale_q(delay, target.pointee.time_base, timebase)
+            packet.raw.pointee.pts += moved
+            packet.raw.pointee.dts += moved
+        }
         try sink.write(packet, from: timebase, to: stream)
     }
 }

@@ -86,7 +86,9 @@ extension RemuxSession {
         let moved = av_rescale_q(shift, microseconds, to)
         if raw.pointee.pts != dub_no_pts() { raw.pointee.pts += moved }
         if raw.pointee.dts != dub_no_pts() { raw.pointee.dts += moved }
+        delayOpus(raw, target)
         repair(raw, place)
+        written.insert(place)
         raw.pointee.pos = -1
         raw.pointee.stream_index = Int32(place)
         try muxer.sink.write(raw)
@@ -95,6 +97,14 @@ extension RemuxSession {
             for text in pump.texts.indices { try pump.texts[text].advance(to: dts - source.zero) }
         }
         return dts
+    }
+
+    /// FFmpeg 5.1 writes Matroska's CodecDelay for Opus without adding it to the blocks' times, as the format asks and
+    /// its own demuxer expects: every copy would move the sound by 6.5 ms.
+    private func delayOpus(_ raw: UnsafeMutablePointer<AVPacket>, _ stream: UnsafeMutablePointer<AVStream>) {
+        guard plan.isMatroska, let delay = DubFeed.opusDelay(stream) else { return }
+        if raw.pointee.pts != dub_no_pts() { raw.pointee.pts += delay }
+        if raw.pointee.dts != dub_no_pts() { raw.pointee.dts += delay }
     }
 
     /// Muxers refuse decoding times that do not rise: a broken source's are moved by a tick at a time.

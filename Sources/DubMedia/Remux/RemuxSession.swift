@@ -13,6 +13,8 @@ struct RemuxSession: ~Copyable {
     var added: [RemuxReport.Track] = []
     var repaired = 0
     var lastDTS: [Int: Int64] = [:]
+    /// Streams of the output that have had a packet.
+    var written: Set<Int> = []
     var tallies: [Int: PacketTally] = [:]
     /// Added to the source's clock in the output, in microseconds.
     var shift: Int64 = 0
@@ -54,6 +56,7 @@ struct RemuxSession: ~Copyable {
         try muxer.writeHeader(options)
         var pump = Pump(dubs: feeds, texts: texts)
         try copyAll(prelude, &pump, progress: progress)
+        leaveOutEmptyTracks(pump)
         try muxer.finish()
         if plan.needsProof { try prove() }
         let report = RemuxReport(
@@ -67,7 +70,10 @@ struct RemuxSession: ~Copyable {
         if plan.isQuickTime {
             // Keys of Apple's cameras and of FFmpeg's own users survive only as QuickTime metadata.
             let foreign = info.metadata.keys.contains { $0.hasPrefix("com.") }
-            return foreign ? ["movflags": "use_metadata_tags"] : [:]
+            // Edit lists count in this: with FFmpeg's 1/1000 s streams would move by up to a millisecond.
+            var options = ["movie_timescale": "90000"]
+            if foreign { options["movflags"] = "use_metadata_tags" }
+            return options
         }
         if plan.muxer == "mpegts" {
             var options = ["mpegts_copyts": "1"]
@@ -109,6 +115,22 @@ struct RemuxSession: ~Copyable {
         }
         // Matroska lists attached files after all tracks, wherever they are made.
         for index in covers { try muxer.addAttachedFile(of: source.stream(index)) }
+    }
+
+    /// FFmpeg's MP4 muxer lists no track without samples: later ones move up.
+    mutating func leaveOutEmptyTracks(_ pump: borrowing Pump) {
+        guard plan.isQuickTime else { return }
+        let full = written.union(added.map(\.index)).subtracting(
+            pump.texts.filter(\.isEmpty).map(\.stream))
+        for (index, place) in places.enumerated() {
+            guard let place, !full.contains(place) else { continue }
+            dropped.append("stream \(index) (\(info.streams[index].codec)): it has no packets")
+        }
+        added = added.filter { full.contains($0.index) }.map { track in
+            var track = track
+            track.index = full.count { $0 < track.index }
+            return track
+        }
     }
 
     func clock(_ ticks: Int64, _ stream: Int) -> Int64? {
