@@ -59,7 +59,7 @@ let package = Package(
         room("DubRunner", on: ["DubCore", "DubGraph"]),
         room("DubLedger", on: ["DubCore", "DubGraph", "DubRunner"], uses: ["GRDB"]),
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
-        room("DubMedia", on: ["DubCore", "CFFmpeg"]),
+        room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),

@@ -23,6 +23,14 @@ public enum AudioCodec: String, Sendable, Codable, Hashable, CaseIterable {
         }
     }
 
+    /// FFmpeg's name of the codec, as a probe of the file shows it.
+    var ffmpegName: String {
+        switch self {
+        case .aac, .ac3, .eac3, .opus, .flac, .mp3: rawValue
+        case .pcm16, .pcm24, .pcmFloat: encoderName
+        }
+    }
+
     /// Whether this FFmpeg can encode it.
     public var isAvailable: Bool { avcodec_find_encoder_by_name(encoderName) != nil }
 

@@ -74,6 +74,8 @@ final class MediaLog {
             dub_log_line(context, level, format, arguments, base, Int32(line.count))
             var text = String(cString: base)
             while text.last?.isWhitespace == true { text.removeLast() }
+            // "[aac @ 0x55d0c3e0]": where in memory is nobody's business, and differs from run to run.
+            text = text.replacing(#/ @ 0x[0-9a-f]+/#, with: "")
             if !text.isEmpty { MediaLog.current.note(Entry(level: level, text: text)) }
         }
     }

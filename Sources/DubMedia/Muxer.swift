@@ -89,6 +89,11 @@ struct Muxer: ~Copyable {
         let path: String
         let cancellation: Cancellation
 
+        /// Whether the container is Matroska or WebM.
+        var isMatroska: Bool {
+            ["matroska", "webm"].contains(String(cString: context.pointee.oformat.pointee.name))
+        }
+
         /// Hands over a packet, payload and all, in the time base of its stream here.
         func write(_ packet: UnsafeMutablePointer<AVPacket>) throws {
             try check(av_interleaved_write_frame(context, packet))
