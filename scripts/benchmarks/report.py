@@ -61,5 +61,5 @@ def machine():
     version = subprocess.run([DUBMILL, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return (
         f"{processor[1] if processor else platform.machine()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB; "
-        f"Linux {platform.release()}; ffmpeg {ffmpeg}; dubmill {version or 'of this commit'}; {datetime.date.today()}."
+        f"Linux {re.match('[0-9.]*', platform.release())[0]}; ffmpeg {ffmpeg}; dubmill {version or 'of this commit'}; {datetime.date.today()}."
     )
