@@ -232,7 +232,7 @@ import Testing
         let time = clock.measure { placed = fit.place(lines, duration: duration) }
         print("10,000 lines, \(overlaps) overlapping: \(time)")
         #expect(placed.filter { !$0.pieces.isEmpty }.count > 9_500)
-        #expect(time < .seconds(10), "a debug build on a busy machine; a release build takes well under 1 s")
+        #expect(time < .seconds(30), "a debug build on a busy machine; a release build takes well under 1 s")
     }
 
     /// Of the time that source or dub speak, the share that both do.

@@ -41,8 +41,9 @@ struct FitSolver {
             let turned = placeLanes(lanes, into: &placed)
             if turned.isEmpty { break }
             let crowd = attempt < 3 ? turned : Set(lanes.dropFirst().flatMap(\.self))
+            let first = crowd.union(lanes[0])
             lanes = lanes.map { lane in lane.filter { !crowd.contains($0) } }
-            lanes[0] = order.filter { lanes[0].contains($0) || crowd.contains($0) }
+            lanes[0] = order.filter { first.contains($0) }
         }
         return lines.indices.map { index in
             guard let places = placed[index] else {
