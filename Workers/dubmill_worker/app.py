@@ -116,9 +116,7 @@ class BatchResponse(Response):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     break
                 text = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
-                await send(
-                    {"type": "http.response.body", "body": text.encode(), "more_body": True}
-                )
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
         except OSError:
             pass  # The client left while a line was being sent.
         finally:
@@ -141,7 +139,7 @@ class BatchResponse(Response):
                 elapsed_seconds=round(time.monotonic() - started, 3),
                 cpu_seconds=round(runner.cpu, 3),
             )
-        except Exception as error:  # noqa: BLE001: nothing else would report it
+        except Exception as error:  # The boundary of a batch: nothing else would report it.
             log("error", "batch broke", **fields, reason=f"{type(error).__name__}: {error}")
         finally:
             emit(None)

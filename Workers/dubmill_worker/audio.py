@@ -71,7 +71,7 @@ def open_clip(item: dict[str, Any]) -> Iterator[Clip]:
     if not isinstance(audio, dict) or not isinstance(audio.get("path"), str):
         raise bad("audio is missing or has no path")
     path = audio["path"]
-    if not os.path.isabs(path):
+    if not Path(path).is_absolute():
         raise bad(f"audio.path {path!r} is not absolute")
     with _open(path, audio.get("encoding")) as file:
         if file.samplerate != RATE or file.channels != 1:

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -27,7 +28,7 @@ def serve(path: Path, store: ModelStore, catalogue: Catalogue, threads: int) -> 
     except OSError as error:
         log("error", "cannot listen", socket_path=str(path), reason=str(error))
         return _CANNOT_LISTEN
-    identity = os.stat(path).st_ino
+    identity = path.stat().st_ino
     engines = Engines(catalogue, store, threads)
     leave_with_parent(path, identity, engines)
     config = uvicorn.Config(
@@ -76,7 +77,7 @@ def listen(path: Path) -> socket.socket:
         listener.bind(str(path))
     finally:
         os.umask(before)
-    os.chmod(path, 0o600)
+    path.chmod(0o600)
     listener.listen(128)
     listener.setblocking(False)
     return listener
@@ -84,11 +85,9 @@ def listen(path: Path) -> socket.socket:
 
 def remove(path: Path, identity: int) -> None:
     """Remove the socket, unless another worker has put its own there."""
-    try:
-        if os.stat(path).st_ino == identity:
+    with suppress(OSError):
+        if path.stat().st_ino == identity:
             path.unlink()
-    except OSError:
-        pass
 
 
 def leave_with_parent(path: Path, identity: int, engines: Engines) -> None:

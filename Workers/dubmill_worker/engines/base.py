@@ -75,7 +75,7 @@ class Engine(ABC):
     def perform(self, job: Job) -> dict[str, Any]:
         """Do one item; returns its output. Raises WorkerError or Cancelled."""
 
-    def load(self) -> None:  # noqa: B027: light engines have nothing to load
+    def load(self) -> None:  # noqa: B027
         """Load the weights. Called once, before the first item."""
 
     def installed(self) -> bool:
@@ -154,7 +154,7 @@ class Engine(ABC):
     def _alone(self, job: Job, done: Done) -> None:
         done(job, attempt(lambda: self.run(job)))
 
-    def close(self) -> None:  # noqa: B027: most engines have nothing to close
+    def close(self) -> None:  # noqa: B027
         """End what the engine has started. Called when the worker ends."""
 
 
@@ -171,7 +171,7 @@ def attempt(call: Callable[[], Any]) -> Any:
         return error
     except MemoryError as error:
         return WorkerError("out_of_memory", str(error) or "no memory is left")
-    except Exception as error:  # noqa: BLE001: the boundary of an item
+    except Exception as error:  # The boundary of an item.
         if "allocate" in str(error).lower() or "out of memory" in str(error).lower():
             return WorkerError("out_of_memory", str(error))
         return WorkerError("internal", f"{type(error).__name__}: {error}")

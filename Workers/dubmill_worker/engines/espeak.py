@@ -115,7 +115,7 @@ class Espeak(Speaker):
     def speak(self, text: str, language: str, voice: str, pace: float, job: Job) -> Spoken:
         """Say a text with its own rate."""
         speed = str(round(_WORDS_PER_MINUTE * pace))
-        with _child_cpu() as used:
+        with _ChildSeconds() as used:
             wav = run(["-v", voice, "-s", speed, "--stdout"], text)
         self.context.account.add(job.cost, used.seconds)
         # Written to a pipe, the header's length is wrong: take all that follows it.
@@ -132,15 +132,15 @@ class Espeak(Speaker):
             subtype="PCM_16",
             endian="LITTLE",
         )
-        return Spoken(np.asarray(samples, dtype=np.float32), RATE, ("espeak-ng: a draft voice",))
+        return Spoken(np.asarray(samples, dtype=np.float32), RATE)
 
 
-class _child_cpu:  # noqa: N801: a context manager, used like a function
+class _ChildSeconds:
     """CPU seconds of the child processes that end within the block; one block at a time."""
 
     _lock = threading.Lock()
 
-    def __enter__(self) -> _child_cpu:
+    def __enter__(self) -> _ChildSeconds:
         self._lock.acquire()
         self._before = self._now()
         self.seconds = 0.0

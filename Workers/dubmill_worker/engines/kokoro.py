@@ -50,7 +50,7 @@ class Kokoro(Speaker):
 
     def voices(self) -> dict[str, list[str]]:
         """The same five voices in every language. They are Japanese speakers' voices."""
-        return {language: _VOICES for language in _ESPEAK}
+        return dict.fromkeys(_ESPEAK, _VOICES)
 
     def load(self) -> None:
         """Open the graph, the alphabet and the voices."""

@@ -85,6 +85,7 @@ class Speaker(Engine):
             "engine": self.model.name,
             "voice": voice,
             "language": language,
+            "draft": self.model.draft,
             "notes": notes,
         }
 

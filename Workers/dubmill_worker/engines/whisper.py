@@ -134,9 +134,7 @@ class Whisper(Engine):
             "attempts": attempts,
         }
 
-    def _recognise(
-        self, samples: Samples, language: str, job: Job
-    ) -> tuple[list[Segment], int]:
+    def _recognise(self, samples: Samples, language: str, job: Job) -> tuple[list[Segment], int]:
         """Beam search; where it loops or is unsure, once more with repetition held down.
 
         Whisper's own way out is to sample at rising temperatures. CTranslate2 seeds its random
@@ -151,9 +149,7 @@ class Whisper(Engine):
         )
         return max((first, second), key=_worth), 2
 
-    def _search(
-        self, samples: Samples, language: str, job: Job, **more: Any
-    ) -> list[Segment]:
+    def _search(self, samples: Samples, language: str, job: Job, **more: Any) -> list[Segment]:
         segments, _ = self._whisper.transcribe(
             samples,
             language=language,
@@ -201,9 +197,8 @@ def _gather(clip: Clip, spans: list[tuple[int, int]], skip: int, take: int) -> S
 
 
 def _doubtful(segment: Segment) -> bool:
-    return (
-        segment.compression_ratio > _COMPRESSION_LIMIT or segment.avg_logprob < _LOGPROB_LIMIT
-    )
+    looping = segment.compression_ratio > _COMPRESSION_LIMIT
+    return bool(looping or segment.avg_logprob < _LOGPROB_LIMIT)
 
 
 def _worth(segments: list[Segment]) -> tuple[bool, float]:

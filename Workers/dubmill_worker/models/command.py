@@ -109,9 +109,7 @@ def _verify(models: list[Model], store: ModelStore, printer: Printer) -> int:
             found = fault.found or "nothing"
             message = f"{model.name}/{fault.path}: expected sha256 {fault.expected}, found {found}"
             event = _error(model.name, code, message, f"dubmill models pull {model.name}")
-            printer(
-                event | {"file": fault.path, "expected": fault.expected, "found": fault.found}
-            )
+            printer(event | {"file": fault.path, "expected": fault.expected, "found": fault.found})
     return status
 
 

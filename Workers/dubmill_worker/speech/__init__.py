@@ -1,0 +1,1 @@
+"""Text made speakable, and clips made ready."""

@@ -1,0 +1,1 @@
+"""Prompts for language models, and checks of what they answer."""

@@ -19,7 +19,9 @@ _LABEL = re.compile(
 
 _QUOTE_PAIRS = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "‘": "’", "「": "」"}
 
-_REMARK = re.compile(r"\s*[(\[](?:note|nota|translation|traducci[oó]n|literal)\b[^)\]]*[)\]]\s*$", re.I)
+_REMARK = re.compile(
+    r"\s*[(\[](?:note|nota|translation|traducci[oó]n|literal)\b[^)\]]*[)\]]\s*$", re.I
+)
 
 _ANSWER = re.compile(
     r"as an ai\b|language model|modelo de lenguaje|mod[eè]le de langage|modello linguistico|"
@@ -60,7 +62,16 @@ def clean(answer: str, source_text: str) -> str:
         and source_text.strip()[:1] not in _QUOTE_PAIRS
     ):
         text = text[1:-1].strip()
+    text = _unpaired(text)
     return " ".join(text.split())
+
+
+def _unpaired(text: str) -> str:
+    """Without an opening `¡` or `¿` whose partner never comes, which small models forget."""
+    for opening, closing in (("¡", "!"), ("¿", "?")):
+        if text.startswith(opening) and closing not in text:
+            text = text[1:]
+    return text
 
 
 def faults(source_text: str, text: str, source: str, target: str) -> list[str]:
@@ -77,7 +88,7 @@ def faults(source_text: str, text: str, source: str, target: str) -> list[str]:
         _repetition(source_text, text),
         _untranslated(source_text, text, source, target),
         _script(source_text, text, target),
-        _language(source_text, text, source, target),
+        _language(text, source, target),
         _answer(source_text, text),
     ]
     return [fault for fault in checks if fault]
@@ -101,10 +112,10 @@ def _repetition(source_text: str, text: str) -> str:
     for size in range(1, 7):
         for start in range(len(words) - size * 3 + 1):
             unit = words[start : start + size]
-            if all(words[start + k * size : start + (k + 1) * size] == unit for k in (1, 2)):
-                # "no, no, no" is fair when the source says it thrice as well.
-                if not _has_triple(own):
-                    return f"repeats itself: {' '.join(unit)!r}"
+            thrice = all(words[start + k * size : start + (k + 1) * size] == unit for k in (1, 2))
+            # "no, no, no" is fair when the source says it thrice as well.
+            if thrice and not _has_triple(own):
+                return f"repeats itself: {' '.join(unit)!r}"
     if len(text) > 80:
         ratio = len(text.encode()) / len(zlib.compress(text.encode()))
         if ratio > 2.4:
@@ -149,7 +160,7 @@ def _script(source_text: str, text: str, target: str) -> str:
     return ""
 
 
-def _language(source_text: str, text: str, source: str, target: str) -> str:
+def _language(text: str, source: str, target: str) -> str:
     """In which language the function words are. Says nothing when there are hardly any."""
     if target not in FUNCTION_WORDS:
         return ""

@@ -2,29 +2,77 @@
 
 from __future__ import annotations
 
-from ..protocol import primary
+import re
+
 from .languages import name_of
 
 Message = dict[str, str]
 
-_BEFORE_LINES, _AFTER_LINES = 2, 1
-_CONTEXT_CHARACTERS = 160
+REGISTERS = {
+    "formal": "Use a polite, formal register. ",
+    "informal": "Use an informal, friendly register. ",
+    "neutral": "",
+}
+
+_SYSTEM = (
+    "You are a professional translator. Translate the user's text from {source} into {target}. "
+    "{register}Output only the translation."
+)
+_CONTEXT = " Text in square brackets is said just before or after: never translate it."
+_FIRM = (
+    " The last answer was refused because it {wrong}. Answer with one line of plain {target}: "
+    "the translation of the whole text, nothing else."
+)
+
+_MAX_CONTEXT_CHARACTERS = 160
+_ENDS = re.compile(r"[.!?…。！？][\"'”’»)]*\s*$")
+_SHORT_WORDS = 3
 
 
 def messages(
     text: str,
     source: str,
     target: str,
-    before: list[str],
-    after: list[str],
+    register: str = "formal",
+    before: list[str] | None = None,
+    after: list[str] | None = None,
     rejected: list[str] | None = None,
 ) -> list[Message]:
     """A chat that ends with the line to translate.
 
-    Everything up to the line's own message is the same for all lines of a pair, so that the
-    model keeps it in its cache. `rejected` says what was wrong with the answer before.
+    What precedes the line is the same for all lines of a pair, so that the model's cache keeps
+    it. `rejected` says what was wrong with the answer before.
+
+    Examples in the chat were tried and left out: with three of them the 1.5B model followed
+    their wording rather than the line's (BLEU 20 instead of 25 on human-translated prompts), at
+    a quarter more time. So was context for every line: it costs as many tokens as the line, and
+    gains only where the line does not stand by itself.
     """
-    from_name, to_name = name_of(source), name_of(target)
-    chat = [{"role": "system", "content": f"You translate lines of a video from {from_name} to {to_name}. Answer with the translation alone."}]
-    chat.append({"role": "user", "content": text})
-    return chat
+    from_name, to_name = name_of(source) or source, name_of(target) or target
+    system = _SYSTEM.format(source=from_name, target=to_name, register=REGISTERS[register])
+    around = _around(text, before or [], after or [])
+    if around:
+        system += _CONTEXT
+    if rejected:
+        system += _FIRM.format(wrong=" and ".join(rejected), target=to_name)
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": around + text},
+    ]
+
+
+def stands_alone(text: str, before: list[str]) -> bool:
+    """Whether a line can be understood without its neighbours: a whole sentence of some length."""
+    if len(text.split()) <= _SHORT_WORDS or not _ENDS.search(text) or text[:1].islower():
+        return False
+    return not before or bool(_ENDS.search(before[-1]))
+
+
+def _around(text: str, before: list[str], after: list[str]) -> str:
+    if stands_alone(text, before):
+        return ""
+    earlier = " ".join(before[-1:])[-_MAX_CONTEXT_CHARACTERS:].strip()
+    later = " ".join(after[:1])[:_MAX_CONTEXT_CHARACTERS].strip()
+    lines = [f"[before: {earlier}]\n"] if earlier else []
+    lines += [f"[after: {later}]\n"] if later and not _ENDS.search(text) else []
+    return "".join(lines)
