@@ -55,7 +55,7 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
-        room("DubTestKit", on: ["DubCore", "DubWorkers"]),
+        room("DubTestKit", on: ["DubCore", "DubHTTP", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
