@@ -71,7 +71,7 @@ let package = Package(
             on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage", "DubStages"],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
-        room("DubTestKit", on: ["DubCore", "DubWorkers"]),
+        room("DubTestKit", on: ["DubCore", "DubHTTP", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubGraph", on: ["DubCore"]),
         tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage"]),

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A value that comes once, from anywhere, and that any number of tasks may await.
 package final class Once<Value: Sendable>: Sendable {
     private enum State {
@@ -7,7 +5,7 @@ package final class Once<Value: Sendable>: Sendable {
         case settled(Result<Value, any Error>)
     }
 
-    private let state = Mutex(State.open(waiting: [:], nextTicket: 0))
+    private let state = Locked(State.open(waiting: [:], nextTicket: 0))
 
     package init() {}
 

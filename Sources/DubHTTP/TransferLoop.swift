@@ -1,7 +1,6 @@
 internal import CCurl
 internal import DubCore
 internal import Foundation
-internal import Synchronization
 
 /// Runs transfers side by side: one libcurl multi handle on one thread of its own.
 final class TransferLoop: Sendable {
@@ -19,7 +18,7 @@ final class TransferLoop: Sendable {
 
     // Only the loop's thread uses the handle, but for curl_multi_wakeup, which libcurl allows from any thread.
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
-    private let inbox = Mutex(Inbox())
+    private let inbox = Locked(Inbox())
 
     private static let isLibraryReady: Bool = dub_curl_global_init() == CURLE_OK
 

@@ -1,6 +1,5 @@
 internal import DubCore
 internal import Foundation
-internal import Synchronization
 
 /// Where the answer of a transfer goes. All calls come from the loop's thread, `finish` exactly once and last.
 protocol TransferSink: AnyObject, Sendable {
@@ -22,7 +21,7 @@ final class WholeSink: TransferSink {
     let response = Once<HTTPResponse>()
     private let place: String
     private let limit: Int
-    private let gathered = Mutex(HTTPResponse(status: 0, headers: HTTPHeaders(), body: Data()))
+    private let gathered = Locked(HTTPResponse(status: 0, headers: HTTPHeaders(), body: Data()))
 
     init(_ request: HTTPRequest) {
         place = request.place
@@ -57,7 +56,7 @@ final class LineSink: TransferSink {
     let head = Once<HTTPHead>()
     private let place: String
     private let limit: Int
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     private struct State {
         var queue: LineQueue
@@ -69,7 +68,7 @@ final class LineSink: TransferSink {
     init(_ request: HTTPRequest) {
         place = request.place
         limit = request.responseLimit
-        state = Mutex(State(queue: LineQueue(limit: request.responseLimit)))
+        state = Locked(State(queue: LineQueue(limit: request.responseLimit)))
     }
 
     func receive(_ head: HTTPHead) {

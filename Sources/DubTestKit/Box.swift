@@ -1,13 +1,13 @@
 public import DubCore
-internal import Synchronization
+internal import DubHTTP
 
 /// A value that a test and its helpers share across threads.
 public final class Box<Value: Sendable>: Sendable {
-    private let content: Mutex<Value>
+    private let content: Locked<Value>
 
     /// Puts a value in.
     public init(_ value: Value) {
-        content = Mutex(value)
+        content = Locked(value)
     }
 
     /// The value now.

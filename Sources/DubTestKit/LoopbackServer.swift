@@ -1,6 +1,6 @@
 public import Foundation
 internal import Glibc
-internal import Synchronization
+internal import DubHTTP
 
 /// A server on a Unix socket or on a port of 127.0.0.1 that says exactly what a test tells it to, byte by byte.
 ///
@@ -11,7 +11,7 @@ public final class LoopbackServer: Sendable {
     /// The port on 127.0.0.1; 0 with a Unix socket.
     public let port: UInt16
     private let listener: Int32
-    private let accepted = Mutex(0)
+    private let accepted = Locked(0)
 
     /// Connections that were taken so far.
     public var connections: Int { accepted.withLock { $0 } }

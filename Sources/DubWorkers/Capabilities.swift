@@ -58,7 +58,9 @@ public struct WorkerModel: Hashable, Sendable {
     public var digest: String?
     /// Whether its results are only good enough for a draft.
     public var isDraft: Bool
-    /// Voices by language, of a synthesiser.
+    /// The revision of the code that runs it: what it makes may differ from revision to revision.
+    public var revision: Int
+    /// Voices by language, of a synthesiser; its default comes first.
     public var voices: [String: [String]]
     /// Hz of the audio that a synthesiser writes; `nil` for other tasks.
     public var sampleRate: Int?
@@ -66,7 +68,8 @@ public struct WorkerModel: Hashable, Sendable {
     /// Makes a model.
     public init(
         model: String, languages: [String] = [], pairs: [[String]]? = nil, isInstalled: Bool = true,
-        digest: String? = nil, isDraft: Bool = false, voices: [String: [String]] = [:], sampleRate: Int? = nil
+        digest: String? = nil, isDraft: Bool = false, revision: Int = 1, voices: [String: [String]] = [:],
+        sampleRate: Int? = nil
     ) {
         self.model = model
         self.languages = languages
@@ -74,6 +77,7 @@ public struct WorkerModel: Hashable, Sendable {
         self.isInstalled = isInstalled
         self.digest = digest
         self.isDraft = isDraft
+        self.revision = revision
         self.voices = voices
         self.sampleRate = sampleRate
     }
@@ -92,7 +96,7 @@ public struct WorkerModel: Hashable, Sendable {
 
 extension WorkerModel: Codable {
     private enum CodingKeys: String, CodingKey {
-        case model, languages, pairs, digest, voices
+        case model, languages, pairs, digest, revision, voices
         case isInstalled = "installed"
         case isDraft = "draft"
         case sampleRate = "sample_rate"
@@ -107,7 +111,27 @@ extension WorkerModel: Codable {
         isInstalled = try container.decodeIfPresent(Bool.self, forKey: .isInstalled) ?? true
         digest = try container.decodeIfPresent(String.self, forKey: .digest)
         isDraft = try container.decodeIfPresent(Bool.self, forKey: .isDraft) ?? false
-        voices = try container.decodeIfPresent([String: [String]].self, forKey: .voices) ?? [:]
+        revision = try container.decodeIfPresent(Int.self, forKey: .revision) ?? 1
+        let voices = try container.decodeIfPresent([String: Voices].self, forKey: .voices) ?? [:]
+        self.voices = voices.mapValues(\.names)
         sampleRate = try container.decodeIfPresent(Int.self, forKey: .sampleRate)
+    }
+
+    /// The voices of a language: an array of names, or an object with `names` and the `default` among them.
+    private struct Voices: Decodable {
+        var names: [String]
+
+        private enum CodingKeys: String, CodingKey { case names, `default` }
+
+        init(from decoder: any Decoder) throws {
+            if let names = try? decoder.singleValueContainer().decode([String].self) {
+                self.names = names
+                return
+            }
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            names = try container.decode([String].self, forKey: .names)
+            guard let first = try container.decodeIfPresent(String.self, forKey: .default) else { return }
+            names = [first] + names.filter { $0 != first }
+        }
     }
 }

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Synchronization
+internal import DubHTTP
 
 /// What a process said last: its output cut into lines, the last 200 kept, each also handed on.
 final class LogTail: Sendable {
@@ -12,7 +12,7 @@ final class LogTail: Sendable {
         var partial: [UInt8] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let forward: (@Sendable (String) -> Void)?
 
     init(forward: (@Sendable (String) -> Void)?) {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Synchronization
+internal import DubHTTP
 
 /// How a process ended.
 enum ProcessEnding: Hashable, Sendable, CustomStringConvertible {
@@ -17,7 +17,7 @@ enum ProcessEnding: Hashable, Sendable, CustomStringConvertible {
 /// A child that leads a process group: signals reach it until it is reaped, and never a stranger after that.
 final class ProcessGroup: Sendable {
     let leader: pid_t
-    private let isReaped = Mutex(false)
+    private let isReaped = Locked(false)
 
     init(leader: pid_t) {
         self.leader = leader

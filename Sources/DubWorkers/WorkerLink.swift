@@ -62,7 +62,7 @@ struct WorkerLink: Sendable {
             return try JSONDecoder().decode(Value.self, from: response.body)
         } catch {
             throw DubError.workerProtocol(
-                "An answer of the worker cannot be read.", at: request.place, cause: error)
+                "An answer of the worker cannot be read: \(error).", at: request.place, cause: error)
         }
     }
 
@@ -89,7 +89,7 @@ struct WorkerLink: Sendable {
                 result = try decoder.decode(ItemResult.self, from: line)
             } catch {
                 throw DubError.workerProtocol(
-                    "A result of the worker cannot be read.", at: request.place, cause: error)
+                    "A result of the worker cannot be read: \(error).", at: request.place, cause: error)
             }
             results.append(result)
             onResult(result)

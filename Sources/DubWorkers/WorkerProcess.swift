@@ -1,9 +1,8 @@
 internal import CSpawn
 internal import DubCore
-internal import DubHTTP
 internal import Foundation
 internal import Glibc
-internal import Synchronization
+internal import DubHTTP
 
 /// A child process in a process group of its own, which is told to end by the end of its stdin.
 ///
@@ -16,7 +15,7 @@ final class WorkerProcess: Sendable {
     let ending = Once<ProcessEnding>()
     let tail: LogTail
     private let group: ProcessGroup
-    private let stdin: Mutex<Int32?>
+    private let stdin: Locked<Int32?>
 
     /// - Throws: `worker.not-installed` where the program cannot be started.
     init(_ launch: WorkerLaunch, log: (@Sendable (String) -> Void)?) throws {
@@ -42,7 +41,7 @@ final class WorkerProcess: Sendable {
             throw error
         }
         self.tail = tail
-        stdin = Mutex(input.write)
+        stdin = Locked(input.write)
         let drained = DispatchSemaphore(value: 0)
         Self.thread("dubmill.worker.log") { Self.drain(output.read, into: tail, then: drained) }
         Self.thread("dubmill.worker.reap") { [group, ending] in

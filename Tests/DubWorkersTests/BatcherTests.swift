@@ -16,7 +16,7 @@ import Testing
         for _ in 0..<4 {
             let batches = await worker.sizes.count
             await worker.finish()
-            _ = try await eventually(within: .seconds(2)) { await worker.sizes.count > batches }
+            if batches < 4 { #expect(try await eventually { await worker.sizes.count > batches }) }
         }
         #expect(try await first.value.output["text"] == "first!")
         for task in others { _ = try await task.value }

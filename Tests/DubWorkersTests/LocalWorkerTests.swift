@@ -19,7 +19,9 @@ import Testing
                     group.addTask {
                         let capabilities = try await stub.worker.capabilities()
                         #expect(capabilities.model("stub-translate", for: .translate)?.isInstalled == true)
-                        #expect(capabilities.models(for: .synthesize).first?.sampleRate == 16000)
+                        let voice = try #require(capabilities.models(for: .synthesize).first)
+                        #expect(voice.sampleRate == 16000)
+                        #expect(voice.voices["es"] == ["es-stub", "other"])
                     }
                 }
                 try await group.waitForAll()

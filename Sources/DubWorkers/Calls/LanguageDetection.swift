@@ -36,6 +36,7 @@ public struct LanguageDetection: Sendable {
 
     private struct Item: Encodable {
         var audio: AudioPath
+        var segments: [SpeechDetection.Span]?
     }
 
     private let batcher: Batcher
@@ -51,10 +52,13 @@ public struct LanguageDetection: Sendable {
 
     /// Tells the language of a WAV file (16 kHz, mono); `seconds` is how long it is.
     ///
-    /// - Throws: `worker.bad-audio` and the errors of `Batcher.run`.
-    public func tell(ofFile path: String, seconds: Double) async throws -> Answer<Output> {
+    /// - Parameter speech: where somebody speaks; `nil` lets the worker find out.
+    /// - Throws: `worker.bad-audio`, also where nobody speaks, and the errors of `Batcher.run`.
+    public func tell(
+        ofFile path: String, speech: [SpeechDetection.Span]? = nil, seconds: Double
+    ) async throws -> Answer<Output> {
         try await batcher.call(
-            .detectLanguage, model: model, options: options, item: Item(audio: AudioPath(path: path)),
-            cost: seconds)
+            .detectLanguage, model: model, options: options,
+            item: Item(audio: AudioPath(path: path), segments: speech), cost: seconds)
     }
 }

@@ -8,6 +8,8 @@ public struct Transcription: Sendable {
         public var language: String
         /// In order of time.
         public var segments: [Segment]
+        /// How many tries it took; `nil` where the model does not say.
+        public var attempts: Int?
     }
 
     /// A stretch of speech; times count from the start of the audio that was sent.

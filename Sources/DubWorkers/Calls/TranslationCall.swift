@@ -32,10 +32,17 @@ public struct TranslationCall: Sendable {
         public var text: String
         /// The engine that wrote it, which after a fallback is not the model that was asked.
         public var engine: String
-        /// How many tries it took; ≥ 1.
+        /// How many tries it took; 0 where there was nothing to translate.
         public var attempts: Int?
         /// What a reader of the script should know, such as a fallback.
         public var notes: [String]?
+        /// Whether it is only good enough for a draft; `nil` where the engine does not say.
+        public var isDraft: Bool?
+
+        private enum CodingKeys: String, CodingKey {
+            case text, engine, attempts, notes
+            case isDraft = "draft"
+        }
 
         /// As a script holds it.
         public var translation: Translation {

@@ -160,7 +160,10 @@ def capabilities() -> dict:
     }
     tasks["translate"][0]["pairs"] = None
     for model in tasks["synthesize"]:
-        model["voices"] = {language: [f"{language}-stub"] for language in LANGUAGES}
+        model["voices"] = {
+            language: {"default": f"{language}-stub", "names": ["other", f"{language}-stub"]}
+            for language in LANGUAGES
+        }
         model["sample_rate"] = 16000
     return {"protocol": behaviour().get("protocol", 1), "tasks": tasks}
 
