@@ -45,7 +45,9 @@ struct Home: Sendable {
     }
 
     private var pipelineFolder: String? {
-        (try? WorkerHome(environment: environment).root).map { "\($0)/Pipelines" }
+        (try? WorkerHome.find(environment: environment)).map {
+            ($0.workers as NSString).deletingLastPathComponent + "/Pipelines"
+        }
     }
 
     private func folder(_ variable: String, default fallback: String) -> String {

@@ -5,7 +5,8 @@ internal import Synchronization
 /// What ^C and SIGTERM do: the first asks the work to stop, the second ends the process at once.
 final class Interruption: Sendable {
     private let count = Atomic<Int>(0)
-    private let sources: [any DispatchSourceSignal]
+    // Only ever touched here and in init: dispatch sources are thread-safe, and do not say so.
+    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
 
     /// Whether somebody interrupted.
     var isInterrupted: Bool { count.load(ordering: .relaxed) > 0 }

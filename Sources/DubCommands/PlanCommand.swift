@@ -1,8 +1,10 @@
 internal import ArgumentParser
 internal import DubCore
 internal import DubGraph
+internal import DubLedger
 internal import DubRunner
 internal import DubStages
+internal import DubStorage
 internal import Foundation
 
 /// `dubmill plan`.

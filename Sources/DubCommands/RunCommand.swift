@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import DubCore
 internal import DubRunner
 internal import DubStages
+internal import DubWorkers
 internal import Foundation
 
 /// `dubmill run`.
