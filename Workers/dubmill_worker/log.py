@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +21,6 @@ def log(level: str, message: str, **data: Any) -> None:
     }
     line |= {key.replace("_", ".", 1): value for key, value in data.items()}
     text = json.dumps(line, ensure_ascii=False, default=str)
-    with _lock:
-        try:
-            print(text, file=sys.stderr, flush=True)
-        except (OSError, ValueError):
-            pass  # The parent has closed the pipe; there is nobody left to tell.
+    # The parent may have closed the pipe; then there is nobody left to tell.
+    with _lock, suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -40,6 +41,9 @@ def serve(path: Path, store: ModelStore, catalogue: Catalogue, threads: int) -> 
         loop="asyncio",
         timeout_graceful_shutdown=1,
     )
+    # uvicorn stops at these signals and then raises them again, for whoever handled them before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     log(
         "info",
         "worker ready",

@@ -9,14 +9,14 @@ from .languages import name_of
 Message = dict[str, str]
 
 REGISTERS = {
-    "formal": "Use a polite, formal register. ",
-    "informal": "Use an informal, friendly register. ",
+    "formal": "Use a polite, formal register throughout. ",
+    "informal": "Use an informal, friendly register throughout. ",
     "neutral": "",
 }
 
 _SYSTEM = (
     "You are a professional translator. Translate the user's text from {source} into {target}. "
-    "{register}Output only the translation."
+    "{register}Keep proper names. Output only the translation."
 )
 _CONTEXT = " Text in square brackets is said just before or after: never translate it."
 _FIRM = (
