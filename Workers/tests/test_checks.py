@@ -108,9 +108,10 @@ def test_the_prompt_begins_the_same_for_all_lines_of_a_pair() -> None:
 
 def test_fragments_see_their_neighbours() -> None:
     chat = messages("and then the door", "en", "es", before=["He ran,"], after=["fell shut."])
-    assert "He ran," in chat[-1]["content"]
-    assert "fell shut." in chat[-1]["content"]
-    assert chat[-1]["content"].endswith("and then the door")
+    assert "He ran, … fell shut." in chat[0]["content"]
+    assert chat[-1]["content"] == "and then the door"
+    again = messages("and then the door", "en", "es", before=["He ran,"], rejected=["too long"])
+    assert "He ran," not in again[0]["content"]
 
 
 def test_the_second_question_says_what_was_wrong() -> None:

@@ -21,7 +21,9 @@ _MAX_TOKENS = 500
 _GAP_SECONDS = 0.18
 
 _ESPEAK = {"en": "en-us", "es": "es", "fr": "fr-fr", "it": "it", "pt": "pt-br"}
-_VOICES = ["jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo"]
+# jm_kumo first: Whisper understands it in all these languages, the women's voices hardly in French
+# and Portuguese (they were trained on Japanese alone).
+_VOICES = ["jm_kumo", "jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro"]
 
 
 class Kokoro(Speaker):

@@ -30,6 +30,9 @@ _VOICES = {
     "it": ["it-IT"],
 }
 
+_QUIET_DB = -43.0
+"""Pico's pauses are not silent: they hold its vocoder's noise, 46 to 60 dB under its speech."""
+
 _LONGEST_PAUSE = 0.35
 """Seconds. Pico rests about a second at every comma and full stop, whatever its speed."""
 
@@ -138,7 +141,8 @@ class Pico(Speaker):
             self._free.put(child)
         self.context.account.add(job.cost, cpu)
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768.0
-        return Spoken(shorten_pauses(samples, RATE, _LONGEST_PAUSE / pace), RATE)
+        shortened = shorten_pauses(samples, RATE, _LONGEST_PAUSE / pace, _QUIET_DB)
+        return Spoken(shortened, RATE, _QUIET_DB)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 from ..audio import Samples, write_wav
 from ..protocol import WorkerError, bad, number_of, primary, text_of
 from ..speech.normalise import speakable
-from ..speech.shape import trim
+from ..speech.shape import QUIET_DB, trim
 from .base import Engine, Job
 
 MIN_RATE, MAX_RATE = 0.8, 1.3
@@ -18,11 +18,11 @@ MIN_RATE, MAX_RATE = 0.8, 1.3
 
 @dataclass(frozen=True)
 class Spoken:
-    """A synthesised clip: mono Float32 at `rate` Hz, and what to say about it."""
+    """A synthesised clip: mono Float32 at `rate` Hz, with the engine's noise at `quiet_db`."""
 
     samples: Samples
     rate: int
-    notes: tuple[str, ...] = ()
+    quiet_db: float = QUIET_DB
 
 
 class Speaker(Engine):
@@ -66,12 +66,12 @@ class Speaker(Engine):
             raise WorkerError("rejected_output", f"there is nothing in {text!r} that can be said")
         job.cancel.check()
         spoken = self.speak(said, language, voice, pace, job)
-        samples, speech = trim(spoken.samples, spoken.rate)
+        samples, speech = trim(spoken.samples, spoken.rate, spoken.quiet_db)
         if not len(samples):
             raise WorkerError("rejected_output", f"{self.model.name} was silent on {said!r}")
         job.cancel.check()
         write_wav(path, samples, spoken.rate)
-        notes = list(spoken.notes)
+        notes = []
         if said != " ".join(text.split()):
             notes.append(f"said as: {said}")
         return {

@@ -90,6 +90,7 @@ def faults(source_text: str, text: str, source: str, target: str) -> list[str]:
         _script(source_text, text, target),
         _language(text, source, target),
         _answer(source_text, text),
+        _more(source_text, text),
     ]
     return [fault for fault in checks if fault]
 
@@ -186,3 +187,14 @@ def _answer(source_text: str, text: str) -> str:
     if "```" in text or text.startswith(("#", "- [", "1. **")):
         return "is markup, not a translation"
     return ""
+
+
+_SENTENCE = re.compile(r"[.!?…。！？]+(?=\s|$)")
+
+
+def _more(source_text: str, text: str) -> str:
+    """Whether the answer goes on where the line ends: a neighbour was translated along."""
+    given = len(_SENTENCE.findall(source_text)) or 1
+    got = len(_SENTENCE.findall(text))
+    longer = len(text) > 1.6 * len(source_text)
+    return f"has {got} sentences for {given}" if got > given and longer else ""

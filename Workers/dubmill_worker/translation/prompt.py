@@ -18,7 +18,7 @@ _SYSTEM = (
     "You are a professional translator. Translate the user's text from {source} into {target}. "
     "{register}Keep proper names. Output only the translation."
 )
-_CONTEXT = " Text in square brackets is said just before or after: never translate it."
+_CONTEXT = " The text is a part of: “{around}”"
 _FIRM = (
     " The last answer was refused because it {wrong}. Answer with one line of plain {target}: "
     "the translation of the whole text, nothing else."
@@ -41,24 +41,22 @@ def messages(
     """A chat that ends with the line to translate.
 
     What precedes the line is the same for all lines of a pair, so that the model's cache keeps
-    it. `rejected` says what was wrong with the answer before.
+    it. `rejected` says what was wrong with the answer before; then the neighbours are left out,
+    since what they do worst is to come along in the translation.
 
     Examples in the chat were tried and left out: with three of them the 1.5B model followed
     their wording rather than the line's (BLEU 20 instead of 25 on human-translated prompts), at
-    a quarter more time. So was context for every line: it costs as many tokens as the line, and
-    gains only where the line does not stand by itself.
+    a quarter more time. So was context for every line: on whole sentences it cost up to five
+    BLEU, since it is translated along; on fragments it gained one.
     """
     from_name, to_name = name_of(source) or source, name_of(target) or target
     system = _SYSTEM.format(source=from_name, target=to_name, register=REGISTERS[register])
     around = _around(text, before or [], after or [])
-    if around:
-        system += _CONTEXT
     if rejected:
         system += _FIRM.format(wrong=" and ".join(rejected), target=to_name)
-    return [
-        {"role": "system", "content": system},
-        {"role": "user", "content": around + text},
-    ]
+    elif around:
+        system += _CONTEXT.format(around=around)
+    return [{"role": "system", "content": system}, {"role": "user", "content": text}]
 
 
 def stands_alone(text: str, before: list[str]) -> bool:
@@ -73,6 +71,4 @@ def _around(text: str, before: list[str], after: list[str]) -> str:
         return ""
     earlier = " ".join(before[-1:])[-_MAX_CONTEXT_CHARACTERS:].strip()
     later = " ".join(after[:1])[:_MAX_CONTEXT_CHARACTERS].strip()
-    lines = [f"[before: {earlier}]\n"] if earlier else []
-    lines += [f"[after: {later}]\n"] if later and not _ENDS.search(text) else []
-    return "".join(lines)
+    return f"{earlier} … {later}".strip() if earlier or later else ""
