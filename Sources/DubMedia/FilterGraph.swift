@@ -158,7 +158,12 @@ public struct FilterGraph: ~Copyable {
     mutating func pullFrame<Value>(
         _ read: (UnsafeMutablePointer<AVFrame>, Int) throws -> Value
     ) throws -> Value? {
-        let status = av_buffersink_get_frame(sink, frame.raw)
+        var status = av_buffersink_get_frame(sink, frame.raw)
+        // A graph whose inputs have all ended may still ask for more while filters pass the end on (amix does).
+        while status == dub_error_again(), ended.allSatisfy({ $0 }), avfilter_graph_request_oldest(graph) >= 0
+        {
+            status = av_buffersink_get_frame(sink, frame.raw)
+        }
         if status == dub_error_again() || status == dub_error_eof() { return nil }
         guard status >= 0 else { throw DubError.failed("filter graph", "Filtering", status) }
         defer { frame.clear() }
