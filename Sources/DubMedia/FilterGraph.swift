@@ -132,6 +132,9 @@ public struct FilterGraph: ~Copyable {
     }
 
     /// Says that an input has ended.
+    ///
+    /// FFmpeg 5.1's `amix` stops for good when an input ends while it still holds samples of it: where inputs differ in
+    /// length, push them in step and pull until `nil` before ending one, or give them all the same length.
     public mutating func finish(input: Int = 0) throws {
         guard !ended[input] else { return }
         ended[input] = true
@@ -158,12 +161,7 @@ public struct FilterGraph: ~Copyable {
     mutating func pullFrame<Value>(
         _ read: (UnsafeMutablePointer<AVFrame>, Int) throws -> Value
     ) throws -> Value? {
-        var status = av_buffersink_get_frame(sink, frame.raw)
-        // A graph whose inputs have all ended may still ask for more while filters pass the end on (amix does).
-        while status == dub_error_again(), ended.allSatisfy({ $0 }), avfilter_graph_request_oldest(graph) >= 0
-        {
-            status = av_buffersink_get_frame(sink, frame.raw)
-        }
+        let status = av_buffersink_get_frame(sink, frame.raw)
         if status == dub_error_again() || status == dub_error_eof() { return nil }
         guard status >= 0 else { throw DubError.failed("filter graph", "Filtering", status) }
         defer { frame.clear() }

@@ -65,11 +65,14 @@ struct SoundTests {
         var graph = try FilterGraph.make(
             "[in0][in1]amix=inputs=2:normalize=0:duration=longest[out]", inputs: [mono48, mono48],
             output: mono48)
-        try graph.push([Float](repeating: 0.25, count: 10_000), to: 0)
-        try graph.push([Float](repeating: 0.5, count: 6000), to: 1)
-        try graph.finish(input: 0)
-        try graph.finish(input: 1)
         var mixed: [Float] = []
+        for step in 0..<10 {
+            try graph.push([Float](repeating: 0.25, count: 1000), to: 0)
+            if step < 6 { try graph.push([Float](repeating: 0.5, count: 1000), to: 1) }
+            while let piece = try graph.pull() { mixed += piece }
+            if step == 5 { try graph.finish(input: 1) }
+        }
+        try graph.finish(input: 0)
         while let piece = try graph.pull() { mixed += piece }
         try #require(mixed.count == 10_000)
         #expect(mixed[..<5000].allSatisfy { abs($0 - 0.75) < 1e-6 })
