@@ -290,7 +290,7 @@ struct SubtitleFileTests {
             let text = try String(contentsOfFile: scratch.path("a.vtt"), encoding: .utf8)
             #expect(
                 text
-                    == "WEBVTT\n\n00:00.250 --> 00:01.000\nUno\n\n00:02.000 --> 00:03.500\nDos &lt;b&gt;\n&amp; tres\n\n"
+                    == "WEBVTT\n\n00:00.250 --> 00:01.000\nUno\n\n00:02.000 --> 00:03.500\nDos &lt;b&gt;\n&amp; tres\n"
             )
             #expect(scratch.names == ["a.vtt"])
         }
