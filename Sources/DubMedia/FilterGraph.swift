@@ -132,6 +132,9 @@ public struct FilterGraph: ~Copyable {
     }
 
     /// Says that an input has ended.
+    ///
+    /// FFmpeg 5.1's `amix` stops for good when an input ends while it still holds samples of it: where inputs differ in
+    /// length, push them in step and pull until `nil` before ending one, or give them all the same length.
     public mutating func finish(input: Int = 0) throws {
         guard !ended[input] else { return }
         ended[input] = true
