@@ -69,6 +69,8 @@ struct TakeRequest: Codable, Hashable, Sendable {
     var voice: String?
     /// Which engine; `auto` leaves it to the catalogue.
     var engine: String
+    /// How long there is for it, in seconds, in steps of a quarter: what takes longer is asked for again, faster.
+    var seconds: Double
 }
 
 /// What came of a `TakeRequest`; times from the take's start.

@@ -1,10 +1,12 @@
 internal import DubCore
 internal import DubGraph
 internal import DubRunner
+internal import DubTiming
 
 /// Puts a person's translations over the machine's, and lists what is to be voiced.
 ///
-/// A take's request holds nothing but what can change its sound, so that a line said twice is voiced once.
+/// A take's request holds nothing but what can change its sound, so that a line said twice in the same time is voiced
+/// once.
 struct LinesStage: Stage {
     let signature = StageSignature(
         name: "lines", version: 1, inputs: [.one("lines"), .one("edits")],
@@ -25,12 +27,20 @@ struct LinesStage: Stage {
                 text: given.text, origin: given.origin == .machine ? .human : given.origin, notes: given.notes)
         }
         let voice = inputs.parameters["voice"]?.string ?? ""
-        let takes = try chunk.lines.map { line in
+        let takes = try chunk.lines.indices.map { index in
             try context.store.put(
                 json: TakeRequest(
-                    text: line.translation?.text ?? "", language: target, voice: voice.isEmpty ? nil : voice,
-                    engine: inputs.parameters["engine"]?.string ?? "auto"))
+                    text: chunk.lines[index].translation?.text ?? "", language: target,
+                    voice: voice.isEmpty ? nil : voice, engine: inputs.parameters["engine"]?.string ?? "auto",
+                    seconds: Self.room(for: index, in: chunk.lines)))
         }
         return ["lines": .one(try context.store.put(json: chunk)), "takes": .list(takes)]
+    }
+
+    /// A line's own time and some of the silence behind it, in seconds, in steps of a quarter.
+    private static func room(for index: Int, in lines: [ChunkLine]) -> Double {
+        let window = lines[index].window
+        let silence = index + 1 < lines.count ? lines[index + 1].window.start - window.end : 0.3
+        return ((window.length + min(0.5, max(0, silence - 0.1))) * 4).rounded(.up) / 4
     }
 }

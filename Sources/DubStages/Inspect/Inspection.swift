@@ -25,17 +25,19 @@ public enum Inspection {
                 fix: "Check that this is the dub.")
         }
         let packets = try await Media.packetDigests(path)
-        var checks = [order(packets, track)]
+        var checks: [Verdict.Check] = []
         let heard = try await loudness(path, track)
+        var spoken: LoudnessReport?
         if let source {
             let original = try await Media.probe(source)
             let originals = try await Media.packetDigests(source)
+            checks.append(order(packets, track, against: originals))
             checks += streams(original, originals, dub, packets, dropped)
             checks += times(original, originals, dub, packets, track)
-            let spoken = try await original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
+            spoken = try await original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
             checks.append(level(heard, spoken))
         }
-        checks.append(audible(heard))
+        checks.append(audible(heard, against: spoken))
         checks.append(peak(heard))
         return checks
     }
@@ -76,11 +78,18 @@ public enum Inspection {
             grade: value == nil ? .review : size <= pass ? .pass : size <= review ? .review : .fail)
     }
 
-    private static func order(_ packets: [PacketDigest], _ track: Int) -> Verdict.Check {
-        let disorders = packets.filter { $0.stream == track || $0.kind == .video }.map(\.disorders).reduce(0, +)
+    /// Timestamps that run backwards, where the source's do not.
+    private static func order(
+        _ packets: [PacketDigest], _ track: Int, against originals: [PacketDigest]
+    ) -> Verdict.Check {
+        func disorders(_ packets: [PacketDigest], _ track: Int?) -> Int {
+            packets.filter { $0.stream == track || $0.kind == .video }.map(\.disorders).reduce(0, +)
+        }
+        let before = disorders(originals, nil)
+        let now = disorders(packets, track)
         return .init(
-            name: "timestamps.disorders", value: Double(disorders), unit: "packets", limit: "0",
-            grade: disorders == 0 ? .pass : .review)
+            name: "timestamps.disorders", value: Double(now), unit: "packets", limit: "at most \(before)",
+            grade: now <= before ? .pass : .review)
     }
 
     private static func streams(
@@ -145,10 +154,12 @@ public enum Inspection {
             review: 6)
     }
 
-    private static func audible(_ heard: LoudnessReport) -> Verdict.Check {
-        let isHeard = heard.integrated.map { $0 > -60 } ?? false
+    /// Whether anything is heard: measured against the source, which may be faint itself.
+    private static func audible(_ heard: LoudnessReport, against spoken: LoudnessReport?) -> Verdict.Check {
+        let floor = max(-70, (spoken?.integrated ?? -40) - 20)
+        let isHeard = heard.integrated.map { $0 > floor } ?? false
         return .init(
-            name: "loudness.integrated", value: heard.integrated, unit: "LUFS", limit: "above -60",
+            name: "loudness.integrated", value: heard.integrated, unit: "LUFS", limit: "above \(floor.rounded())",
             grade: isHeard ? .pass : .fail, note: isHeard ? nil : "the dub is silent")
     }
 

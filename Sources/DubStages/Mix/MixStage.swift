@@ -53,7 +53,30 @@ struct MixStage: Stage {
             path, stream: stream, format: format, speech: placement.sourceSpeech, duration: placement.duration,
             cancellation: cancellation)
         let natural = try loudness(of: placement, takes, cancellation)
-        let gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        var gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        // What lies under the voice adds to it, and the limiter takes away: the gain is corrected by what came out.
+        for attempt in 1... {
+            let (whole, dialogue) = try lay(
+                path, stream, format, placement, takes, pass, gain: gain, to: output, cancellation: cancellation,
+                progress: progress)
+            let change = dialogue.integrated.flatMap { now in pass.measure.dialogue.map { now - $0 } } ?? 0
+            if abs(change) > 0.4, attempt < 3 {
+                gain -= change
+                continue
+            }
+            return MixReport(
+                source: pass.measure, takes: natural, gain: gain, dialogue: dialogue.integrated,
+                integrated: whole.integrated, truePeak: whole.truePeak)
+        }
+        preconditionFailure("the third attempt returns")
+    }
+
+    /// One pass over the source: the bed, the voice at a gain, the limiter.
+    private static func lay(
+        _ path: String, _ stream: Int?, _ format: AudioFormat, _ placement: Placement, _ takes: [String],
+        _ pass: SourcePass.Result, gain: Double, to output: String, cancellation: Cancellation,
+        progress: (Double) -> Void
+    ) throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
         let layout = SpeakerLayout(format.layout, channels: format.channels)
         // A voice in two channels is 3 dB louder than in one.
         let perChannel = gain - 10 * log10(Double(layout.voice.count))
@@ -85,10 +108,7 @@ struct MixStage: Stage {
         }
         try limiter.finish()
         while let limited = try limiter.pull() { try writer.write(limited) }
-        let (whole, dialogue) = try writer.finish(frames: total)
-        return MixReport(
-            source: pass.measure, takes: natural, gain: gain, dialogue: dialogue.integrated,
-            integrated: whole.integrated, truePeak: whole.truePeak)
+        return try writer.finish(frames: total)
     }
 
     /// How loud the takes are, one after the other, LUFS.

@@ -29,10 +29,12 @@ struct SynthesizeStage: Stage {
         let path = "\(context.scratch)/take.wav"
         do {
             guard !take.text.isEmpty else { return try await silent(engine, "nothing to say", path, context) }
-            let spoken = try await Synthesis(batcher: engines.batcher, model: engine.name).speak(
-                Synthesis.Request(
-                    text: take.text, language: take.language.primary, voice: take.voice, outputPath: path)
-            ).value
+            var spoken = try await speak(take, engine, rate: 1, to: path)
+            let long = (spoken.speech.end.seconds - spoken.speech.start.seconds) / take.seconds
+            if long > Self.tolerance {
+                // An engine that speaks faster sounds better than one that is squeezed afterwards.
+                spoken = try await speak(take, engine, rate: min(Self.fastest, long), to: path)
+            }
             let record = TakeRecord(
                 engine: engine.name, voice: spoken.voice ?? "", isDraft: engine.isDraft, seconds: spoken.audio.seconds,
                 speech: try await Self.speech(in: path, rate: spoken.audio.sampleRate), notes: spoken.notes ?? [])
@@ -43,6 +45,20 @@ struct SynthesizeStage: Stage {
         } catch let error as DubError where error.code == .workerRejectedOutput {
             return try await silent(engine, error.what, path, context)
         }
+    }
+
+    /// How much longer than its time a take may be before it is asked for again.
+    private static let tolerance = 1.1
+    /// The fastest that an engine is asked to speak.
+    private static let fastest = 1.3
+
+    private func speak(
+        _ take: TakeRequest, _ engine: Engines.Engine, rate: Double, to path: String
+    ) async throws -> Synthesis.Output {
+        try await Synthesis(batcher: engines.batcher, model: engine.name).speak(
+            Synthesis.Request(
+                text: take.text, language: take.language.primary, voice: take.voice, rate: rate, outputPath: path)
+        ).value
     }
 
     /// A line that cannot be said is not lost: it is a take without speech, and the verdict counts it.

@@ -50,7 +50,7 @@ public struct BuiltLine: Hashable, Sendable, Codable {
 /// How words become lines.
 public struct LineRules: Hashable, Sendable, Codable {
     /// A silence that ends a line when enough has been said, in seconds.
-    public var pause = 0.6
+    public var pause = 1.5
     /// A silence that always ends a line, in seconds.
     public var longPause = 2.0
     /// How many words are enough for `pause`; in languages without spaces twice as many characters.
