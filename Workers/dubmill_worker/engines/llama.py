@@ -14,8 +14,8 @@ from typing import Any
 from ..protocol import WorkerError, bad, lines_of, primary, text_of
 from ..schedule import Cancel
 from ..translation.checks import clean, faults
-from ..translation.languages import name_of
-from ..translation.prompt import REGISTERS, messages
+from ..translation.languages import SCRIPTS, name_of
+from ..translation.prompt import REGISTERS, Message, messages
 from .base import Call, Context, Done, Engine, Job, attempt
 
 _SEQUENCES = 2
@@ -113,7 +113,9 @@ class Llama(Engine):
         wrong: list[str] = []
         for attempt_number in range(1, _ATTEMPTS + 1):
             chat = messages(text, source, target, register, before, after, wrong)
-            answer, finished = self._ask(chat, text, job.cancel)
+            answer, finished = self._ask(
+                chat, _token_limit(text, source, target), bool(wrong), job.cancel
+            )
             translation = clean(answer, text)
             wrong = faults(text, translation, source, target)
             if not finished:
@@ -129,8 +131,13 @@ class Llama(Engine):
             notes.append(f"attempt {attempt_number} rejected: {'; '.join(wrong)}")
         raise WorkerError("rejected_output", f"{'; '.join(wrong)}: {translation!r}")
 
-    def _ask(self, chat: list[dict[str, str]], text: str, cancel: Cancel) -> tuple[str, bool]:
-        """The model's answer, and whether it came to an end by itself."""
+    def _ask(
+        self, chat: list[Message], limit: int, again: bool, cancel: Cancel
+    ) -> tuple[str, bool]:
+        """The model's answer, and whether it came to an end by itself.
+
+        The second time repetition costs a little, or a loop would come out as it did before.
+        """
         pieces: list[str] = []
         reasons: list[str] = []
         failures: list[str] = []
@@ -148,10 +155,11 @@ class Llama(Engine):
 
         request = {
             "messages": chat,
-            "max_tokens": 24 + len(text.encode()),
+            "max_tokens": limit,
             "temperature": 0.0,
             "top_k": 1,
             "seed": 1,
+            "repeat_penalty": 1.1 if again else 1.0,
             "stop": ["\n"],
             "stream": True,
             "cache_prompt": True,
@@ -161,3 +169,18 @@ class Llama(Engine):
         if failures:
             raise WorkerError("internal", f"{self.model.name}: {failures[0]}")
         return "".join(pieces), "length" not in reasons
+
+
+def _token_limit(text: str, source: str, target: str) -> int:
+    """Tokens that a translation of this text can need, so that a loop ends early.
+
+    Latin text has about three characters a token, other scripts one or two; a Chinese or
+    Japanese character becomes several Latin ones.
+    """
+    if primary(source) in ("ja", "ko", "th", "zh"):
+        share = 2.5
+    elif primary(target) in SCRIPTS:
+        share = 1.5
+    else:
+        share = 0.7
+    return 24 + round(share * len(text))

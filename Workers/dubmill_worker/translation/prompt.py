@@ -26,6 +26,7 @@ _FIRM = (
 
 _MAX_CONTEXT_CHARACTERS = 160
 _ENDS = re.compile(r"[.!?…。！？][\"'”’»)]*\s*$")
+_BEFORE_ENDS = re.compile(r"[.!?…。！？:;][\"'”’»)]*\s*$")
 _SHORT_WORDS = 3
 
 
@@ -63,7 +64,7 @@ def stands_alone(text: str, before: list[str]) -> bool:
     """Whether a line can be understood without its neighbours: a whole sentence of some length."""
     if len(text.split()) <= _SHORT_WORDS or not _ENDS.search(text) or text[:1].islower():
         return False
-    return not before or bool(_ENDS.search(before[-1]))
+    return not before or bool(_BEFORE_ENDS.search(before[-1]))
 
 
 def _around(text: str, before: list[str], after: list[str]) -> str:
