@@ -122,7 +122,7 @@ def test_health_answers_while_a_batch_runs(slow: tuple[Path, Slow]) -> None:
 
 def test_a_language_model_stops_between_tokens(worker: Worker) -> None:
     need("qwen2.5-coder-0.5b")
-    text = "The river rises in the hills and runs slowly through the old town. " * 12
+    text = "The river rises in the hills and runs slowly through the old town. " * 20
     item = {"text": text, "source": "en", "target": "fr"}
     body = {"protocol": 1, "task": "translate", "model": "qwen2.5-coder-0.5b"}
     warm = [{"id": "w", "text": "Good morning.", "source": "en", "target": "fr"}]
