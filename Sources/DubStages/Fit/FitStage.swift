@@ -10,7 +10,7 @@ struct FitStage: Stage {
         outputs: [.one("placement"), .one("script")], parameters: ["to": ""])
 
     /// Silence kept at the very end, in seconds, so that no word touches the last sample.
-    private static let tail = 0.1
+    private static let tail = 0.3
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let layout = try context.read(Layout.self, "layout", of: inputs)

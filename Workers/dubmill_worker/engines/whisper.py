@@ -222,7 +222,7 @@ def _segment(segment: Segment, seconds: float) -> dict[str, Any]:
         "compression_ratio": round(float(segment.compression_ratio), 3),
         "words": [
             {
-                "text": word.word.strip(),
+                "text": word.word,
                 "start": at(word.start),
                 "end": at(word.end),
                 "probability": round(float(word.probability), 4),
