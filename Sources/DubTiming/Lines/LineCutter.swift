@@ -34,13 +34,18 @@ struct LineCutter {
         for index in words.indices.dropFirst() {
             let pause = map.pause(before: index)
             let ended = ends.follows(words[index - 1].text, next: words[index].text)
-            if ended || pause >= rules.longPause || pause >= rules.pause && isClause(start..<index) {
+            let enough = pause >= (isClauseEnd(words[index - 1]) ? rules.clausePause : rules.pause)
+            if ended || pause >= rules.longPause || enough && isClause(start..<index) {
                 ranges.append(start..<index)
                 start = index
             }
         }
         ranges.append(start..<words.count)
         return ranges
+    }
+
+    private func isClauseEnd(_ word: RecognisedWord) -> Bool {
+        SentenceEnd.final(of: word.text).map { SentenceEnd.clause.contains($0) } ?? false
     }
 
     /// Whether enough has been said for a pause to end it.
@@ -66,8 +71,7 @@ struct LineCutter {
         for index in range.dropFirst() {
             // A word that continues the one before it is no place to cut.
             let glued = spaced && words[index].text.first.map { !$0.isWhitespace } ?? false
-            let last = SentenceEnd.final(of: words[index - 1].text)
-            let clause = last.map { SentenceEnd.clause.contains($0) } ?? false
+            let clause = isClauseEnd(words[index - 1])
             let share = Double(count(range.lowerBound..<index)) / total
             var score = min(map.pause(before: index), 1.5) + (clause ? 0.6 : 0) - 2 * abs(share - 0.5)
             if glued { score -= 4 }

@@ -51,6 +51,8 @@ public struct BuiltLine: Hashable, Sendable, Codable {
 public struct LineRules: Hashable, Sendable, Codable {
     /// A silence that ends a line when enough has been said, in seconds.
     public var pause = 1.5
+    /// The same behind a comma or another mark that ends a clause, in seconds.
+    public var clausePause = 0.6
     /// A silence that always ends a line, in seconds.
     public var longPause = 2.0
     /// How many words are enough for `pause`; in languages without spaces twice as many characters.
