@@ -113,7 +113,9 @@ struct StatusCommand: AsyncParsableCommand {
                         [$0.stage, "\($0.run)", "\($0.cached)", "\($0.failed)", String(format: "%.1f", $0.seconds)]
                     }))
             for failure in report.failures {
-                Console.result("\n\(failure.node) failed after \(failure.attempts) attempts")
+                let source = report.items.indices.contains(failure.item) ? report.items[failure.item].source : ""
+                let name = Console.printable((source as NSString).lastPathComponent)
+                Console.result("\n\(name): \(failure.node) failed after \(failure.attempts) attempts")
                 if let error = failure.error {
                     Console.result("  error[\(error.code)]: \(error.message)\n  fix: \(error.fix)")
                 }

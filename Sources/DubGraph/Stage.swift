@@ -105,7 +105,7 @@ public struct StageInputs: Sendable {
 public struct ModelIdentity: Hashable, Sendable, Codable {
     /// The catalogue's name.
     public var name: String
-    /// SHA-256 of the weights, or the version of a program that carries its own.
+    /// SHA-256 of the weights, or what else tells them apart, and the revision of the code that runs them.
     public var digest: String
 
     /// Names a model and its weights.

@@ -75,7 +75,8 @@ public struct Engines: Sendable {
         let weights = model.files.map { "\($0.path) \($0.sha256 ?? "")" }.sorted().joined(separator: "\n")
         let digest = weights.isEmpty ? "system" : Digest.of(weights).hex
         return Engine(
-            name: model.name, identity: ModelIdentity(name: model.name, digest: digest), isDraft: model.isDraft)
+            name: model.name, identity: ModelIdentity(name: model.name, digest: "\(digest) r\(model.revision)"),
+            isDraft: model.isDraft)
     }
 
     private func isInstalled(_ model: CatalogueModel, purpose: String) -> Bool {

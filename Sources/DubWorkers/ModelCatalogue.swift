@@ -27,6 +27,8 @@ public struct CatalogueModel: Hashable, Sendable, Codable {
     public var isDraft: Bool
     /// Whether the worker can fetch and run it.
     public var isInstallable: Bool
+    /// Raised when the worker's code makes something else of the same weights: results of older ones are not reused.
+    public var revision: Int
     /// What it is for, in a few words.
     public var purpose: String
     /// What else to know, and why it is not installable.
@@ -156,6 +158,7 @@ extension CatalogueModel {
         isDefault = entry["default"]?.bool ?? false
         isDraft = entry["draft"]?.bool ?? false
         isInstallable = entry["installable"]?.bool ?? true
+        revision = Int(entry["revision"]?.integer ?? 1)
         purpose = entry["purpose"]?.string ?? ""
         notes = [entry["notes"]?.string, entry["reason"]?.string].compactMap(\.self).joined(separator: " ")
     }

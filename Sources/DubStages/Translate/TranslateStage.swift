@@ -67,7 +67,8 @@ struct TranslateStage: Stage {
                 let answer = try await TranslationCall(batcher: engines.batcher, model: engine.name).translate(request)
                 return Translation(
                     text: answer.value.text, origin: .machine, engine: engine.name,
-                    notes: notes + (engine.isDraft ? ["draft engine"] : []) + (answer.value.notes ?? []))
+                    notes: notes + (engine.isDraft || answer.value.isDraft == true ? ["draft engine"] : [])
+                        + (answer.value.notes ?? []))
             } catch let error as DubError where error.code == .workerRejectedOutput {
                 notes.append("\(engine.name) failed: \(error.what)")
             }
