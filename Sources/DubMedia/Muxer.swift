@@ -15,6 +15,9 @@ struct Muxer: ~Copyable {
     private let cancellation: Cancellation
     private var headerWritten = false
     private var committed = false
+    /// The file once more, for `startWriteback`; negative while that is not needed.
+    private var handle: Int32 = -1
+    private var asked: Int64 = 0
 
     private init(
         adopting context: UnsafeMutablePointer<AVFormatContext>, _ path: String, _ temporary: String,
@@ -148,12 +151,24 @@ struct Muxer: ~Copyable {
         guard fsync(handle) == 0 else { throw DubError.unwritable(path, errno: errno) }
     }
 
+    /// Asks the disk to begin with what has been written, so that the wait at the end is short: a remux is bound by
+    /// its encoder, and the disk would sit idle until `commit`.
+    mutating func startWriteback() {
+        let written = avio_tell(context.pointee.pb)
+        guard written - asked >= 32 << 20 else { return }
+        if handle < 0 { handle = open(temporary, O_RDONLY | O_CLOEXEC) }
+        guard handle >= 0 else { return }
+        dub_start_writeback(handle, asked, written - asked)
+        asked = written
+    }
+
     /// Where the bytes are until `commit`.
     var temporaryPath: String { temporary }
 
     deinit {
         if context.pointee.pb != nil { avio_closep(&context.pointee.pb) }
         avformat_free_context(context)
+        if handle >= 0 { close(handle) }
         if !committed { unlink(temporary) }
     }
 }

@@ -1,4 +1,7 @@
-/// Faster or slower speech at the same pitch.
+/// Faster or slower speech at the same pitch, by WSOLA (FFmpeg's atempo).
+///
+/// Measured on four people's speech, there and back again: STOI at rates 0.85, 1.15, 1.25, 1.5 was 0.90, 0.94, 0.93, 0.93
+/// with atempo, and 0.91, 0.90, 0.89, 0.83 with rubberband, whose other settings were worse still.
 public enum TimeStretch {
     /// The rates that `apply` takes.
     public static let rates = 0.25...4.0

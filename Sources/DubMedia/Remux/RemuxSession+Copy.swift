@@ -59,6 +59,7 @@ extension RemuxSession {
             try source.cancellation.check()
             show(try copy(packet, &pump))
             packet.clear()
+            muxer.startWriteback()
         }
         try pump.dubs.finish(at: guideEnd ?? source.zero + max(0, source.context.pointee.duration))
         for index in pump.texts.indices { try pump.texts[index].advance(to: nil) }

@@ -10,7 +10,7 @@ internal import DubCore
 ///   why. Containers that wrap packets anew (MPEG-TS, Ogg) are read back, and give way to Matroska if a packet changed.
 /// - Dispositions are kept, but where audio is added: then `default` leaves the original audio, the stream that was
 ///   dubbed is flagged `original`, the first dub `default` and `dub`, further dubs `dub`. Not every container can say
-///   all of these: MP4 says `default`; Matroska `default`, `original` and `forced`.
+///   all of these: MP4 says `default` and `dub`, QuickTime `default`, Matroska and WebM `default` and `original`.
 /// - A dub begins at the first timestamp of the source's dialogue stream and ends where that ends.
 public enum Remuxer {
     /// Writes the output under a temporary name and gives it its own when it is whole and on the disk.
