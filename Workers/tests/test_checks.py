@@ -108,15 +108,15 @@ def test_the_prompt_begins_the_same_for_all_lines_of_a_pair() -> None:
 
 def test_fragments_see_their_neighbours() -> None:
     chat = messages("and then the door", "en", "es", before=["He ran,"], after=["fell shut."])
-    assert "He ran, … fell shut." in chat[0]["content"]
+    assert "He ran, … fell shut." in chat[1]["content"]
     assert chat[-1]["content"] == "and then the door"
     again = messages("and then the door", "en", "es", before=["He ran,"], rejected=["too long"])
-    assert "He ran," not in again[0]["content"]
+    assert "He ran," not in again[1]["content"]
 
 
 def test_the_second_question_says_what_was_wrong() -> None:
     chat = messages("Where is it?", "en", "es", rejected=["is the source, not translated"])
-    assert "is the source, not translated" in chat[0]["content"]
+    assert "is the source, not translated" in chat[1]["content"]
 
 
 def test_the_register_is_in_the_prompt() -> None:

@@ -19,6 +19,10 @@ LINES = [
     "The train leaves at eight.",
     "The",
     "Where is my coat?",
+    "¿Qué?",
+    "¡Hola!",
+    "It is late.",
+    "He came, but",
     "She did.",
 ]
 
@@ -34,9 +38,9 @@ def model() -> Llama:
 
 def probabilities(model: Llama, line: str, target: str = "es") -> str:
     """All token probabilities of an answer, to the last bit."""
-    before = ["Well, I think"] if line == "She did." else []
+    before = ["Well, I think"] if line in ("She did.", "He came, but") else []
     chat = messages(line, "en", target, before=before)
-    model._settle(chat[0])
+    model._settle(chat)
     answer = model._server.handle_chat_completions(
         {
             "messages": chat,
@@ -55,7 +59,7 @@ def probabilities(model: Llama, line: str, target: str = "es") -> str:
 def test_answers_do_not_depend_on_what_came_before(model: Llama) -> None:
     first = {line: probabilities(model, line) for line in LINES}
     order = random.Random(5)
-    for turn in range(3):
+    for turn in range(4):
         if turn == 1:
             probabilities(model, "Hello there.", "fr")
         for line in order.sample(LINES, len(LINES)):

@@ -67,6 +67,7 @@ class Llama(Engine):
         finally:
             shutil.rmtree(private, ignore_errors=True)
         self._cached: Message | None = None
+        self._first = b""
 
     def capability(self, task: str) -> dict[str, Any]:
         """Every pair of the model's languages."""
@@ -134,20 +135,27 @@ class Llama(Engine):
             notes.append(f"attempt {attempt_number} rejected: {'; '.join(wrong)}")
         raise WorkerError("rejected_output", f"{'; '.join(wrong)}: {translation!r}")
 
-    def _settle(self, instruction: Message) -> None:
+    def _settle(self, chat: list[Message]) -> None:
         """Bring the cache into the one state in which every line of a pair finds it.
 
-        It then holds the instruction and a sign that no line begins with. Without that, lines
-        that begin with the words of the line before would be computed in other portions.
+        The cache has to end where the line begins. It does when the line before began with
+        another byte; otherwise the two would share more than the instruction, and this one would
+        be computed in other portions. Then a sign that no line begins with is put in between.
         """
-        self._server.handle_chat_completions(
-            {
-                "messages": [instruction, {"role": "user", "content": _SIGN}],
-                "max_tokens": 0,
-                "cache_prompt": self._cached == instruction,
-            }
-        )
+        instruction, first = chat[0], chat[-1]["content"].encode()[:1]
+        plain = len(chat) == 2
+        known = self._cached == instruction
+        if not (known and plain and self._first and self._first != first):
+            self._server.handle_chat_completions(
+                {
+                    "messages": [instruction, {"role": "user", "content": _SIGN}],
+                    "max_tokens": 0,
+                    "cache_prompt": known,
+                }
+            )
         self._cached = instruction
+        # What follows the instruction is not the line when neighbours are in between.
+        self._first = first if plain else b""
 
     def _ask(
         self, chat: list[Message], limit: int, again: bool, cancel: Cancel
@@ -156,7 +164,7 @@ class Llama(Engine):
 
         The second time repetition costs a little, or a loop would come out as it did before.
         """
-        self._settle(chat[0])
+        self._settle(chat)
         pieces: list[str] = []
         reasons: list[str] = []
         failures: list[str] = []
