@@ -26,7 +26,9 @@ struct ProbeStage: Stage {
                 .mediaNoStream, "The file has no audio stream: there is nothing to dub.", at: path,
                 fix: "Choose a file with sound.")
         }
-        if inputs.parameters["damaged"] != "accept", let problem = try await MediaCheck.check(path).first {
+        if inputs.parameters["damaged"] != "accept",
+            let problem = try await MediaCheck.check(path).first(where: { $0.severity == .damage })
+        {
             throw DubError(
                 .mediaDamaged, "The source is damaged: \(problem.what)", at: "\(path), \(problem.place)",
                 fix: "Export it again from its source, or take what is there with --damaged accept.")
