@@ -1,4 +1,5 @@
 internal import DubCore
+internal import DubGraph
 internal import Foundation
 
 /// The two streams of a command: results to stdout, everything else to stderr.
@@ -81,4 +82,11 @@ enum Exit {
     static let tryAgain: Int32 = 75
     /// Interrupted.
     static let interrupted: Int32 = 130
+
+    /// What an error that stopped a whole command means for its caller.
+    static func code(of error: DubError) -> Int32 {
+        let usage: Set<DubError.Code> = [.pipelineInvalid, .parameterInvalid, .settingsInvalid]
+        if usage.contains(error.code) { return Self.usage }
+        return error.persistence == .transient ? tryAgain : failed
+    }
 }

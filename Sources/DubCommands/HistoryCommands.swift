@@ -77,6 +77,7 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: "A run goes by its name or the beginning of it; without one, the latest is shown.")
 
     @Argument(help: "The run's name.") var run: String?
+    @Flag(help: "List every node: what became of it, and why it ran.") var nodes = false
     @OptionGroup var options: LedgerOptions
 
     private struct Report: Encodable {
@@ -86,6 +87,7 @@ struct StatusCommand: AsyncParsableCommand {
         var items: [RunReport.Item]
         var stages: [StageCount]
         var failures: [FailedNode]
+        var nodes: [NodeSummary]?
     }
 
     func run() async throws {
@@ -100,7 +102,8 @@ struct StatusCommand: AsyncParsableCommand {
         let report = Report(
             run: found.id, pipeline: found.pipeline, state: found.shownState,
             items: try await ledger.items(of: found.id).map { RunReport.Item($0) },
-            stages: try await ledger.stages(of: found.id), failures: try await ledger.failures(of: found.id))
+            stages: try await ledger.stages(of: found.id), failures: try await ledger.failures(of: found.id),
+            nodes: nodes ? try await ledger.nodes(of: found.id) : nil)
         switch options.format {
         case .json: Console.result(try Console.json(report))
         case .table:
@@ -112,6 +115,15 @@ struct StatusCommand: AsyncParsableCommand {
                     report.stages.map {
                         [$0.stage, "\($0.run)", "\($0.cached)", "\($0.failed)", String(format: "%.1f", $0.seconds)]
                     }))
+            if let nodes = report.nodes {
+                Console.result("")
+                Console.result(
+                    Console.table(
+                        ["ITEM", "NODE", "STATE", "SECONDS", "WHY"],
+                        nodes.map {
+                            ["\($0.item + 1)", $0.node, $0.state, String(format: "%.2f", $0.seconds), $0.reason]
+                        }))
+            }
             for failure in report.failures {
                 let source = report.items.indices.contains(failure.item) ? report.items[failure.item].source : ""
                 let name = Console.printable((source as NSString).lastPathComponent)

@@ -32,16 +32,23 @@ struct Machine: Sendable {
 
     /// Reads a pipeline file and binds its parameters.
     func graph(_ file: String, parameters: [String: JSONValue]) throws -> Graph {
-        let text: String
+        try Graph.read(
+            Self.text(of: file), file: file, stages: StageCatalogue.signatures(of: stages), parameters: parameters)
+    }
+
+    /// The names of a pipeline file's parameters.
+    static func parameters(of file: String) throws -> Set<String> {
+        Set(try PipelineReader.read(text(of: file), file: file).parameters.map(\.name))
+    }
+
+    private static func text(of file: String) throws -> String {
         do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
+            return try String(contentsOfFile: file, encoding: .utf8)
         } catch {
             throw DubError(
                 .inputMissing, "The pipeline cannot be read: \(error.localizedDescription).", at: file,
                 fix: "Check the name.", cause: error)
         }
-        return try Graph.read(
-            text, file: file, stages: StageCatalogue.signatures(of: stages), parameters: parameters)
     }
 
     /// The verdicts of a plan that has a stage for them, by language.

@@ -16,7 +16,7 @@ struct PlanCommand: AsyncParsableCommand {
             dubmill plan film.mp4 --to es
             dubmill plan film.mp4 --to es --graph mermaid
 
-            Nothing is run and nothing is written. What depends on nodes that would run is not known yet: their number
+            Nothing is run. What depends on nodes that would run is not known yet: their number
             is told as soon as the list they fan out over is there.
             """)
 
@@ -43,7 +43,8 @@ struct PlanCommand: AsyncParsableCommand {
         let machine = try Machine(
             storeFolder: home.store(given: settings.value("store", flag: options.store)), threads: nil)
         let file = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
-        let graph = try machine.graph(file, parameters: options.parameters(settings))
+        let graph = try machine.graph(
+            file, parameters: options.parameters(settings, declared: try Machine.parameters(of: file)))
         if self.graph == .mermaid { return Console.result(Self.mermaid(graph)) }
         var rows: [Row] = []
         for path in options.files.map(RunPaths.absolute) {
@@ -53,7 +54,9 @@ struct PlanCommand: AsyncParsableCommand {
             let digest = try await machine.ledger.digest(of: identity) ?? Digest.of(fileAt: path)
             let item = Artifact(
                 digest: digest, size: identity.size, type: (path as NSString).pathExtension.lowercased())
-            rows += try await look(graph, machine, ["item": item], path)
+            var given = ["item": item]
+            given["edits"] = try await RunSession.edits(options.script, for: graph, in: machine.store)?.artifact
+            rows += try await look(graph, machine, given, path)
         }
         switch format {
         case .json: Console.result(try Console.json(rows))

@@ -38,6 +38,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let report: RunReport
+        var code: Int32?
         do {
             report = try await execute()
         } catch let error as DubError {
@@ -49,13 +50,14 @@ struct RunCommand: AsyncParsableCommand {
                     record.error = ErrorRecord(error)
                     return RunReport.Item(record)
                 })
-            Console.note("\(error)")
+            code = Exit.code(of: error)
+            if format == .json { Console.note("\(error)") }
         }
         switch format {
         case .json: Console.result(try Console.json(report))
         case .table: Console.result(report.table)
         }
-        throw ExitCode(report.exitCode)
+        throw ExitCode(code ?? report.exitCode)
     }
 
     private func execute() async throws -> RunReport {
@@ -66,10 +68,10 @@ struct RunCommand: AsyncParsableCommand {
         let jobs = try number("jobs", self.jobs, settings)
         let display = ProgressDisplay(isQuiet: quiet)
         let machine = try Machine(storeFolder: storeFolder, threads: try number("threads", threads, settings))
+        let pipeline = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
         let request = RunSession.Request(
-            files: options.files.map(RunPaths.absolute),
-            pipeline: try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub"),
-            parameters: options.parameters(settings),
+            files: options.files.map(RunPaths.absolute), pipeline: pipeline,
+            parameters: options.parameters(settings, declared: try Machine.parameters(of: pipeline)),
             out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
         let session = try RunSession(request, machine: machine) { display.show($0) }
@@ -99,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
         guard let text = settings.value(name, flag: flag.map(String.init)) else { return nil }
         guard let number = Int(text), number > 0 else {
             throw DubError(
-                .init(name: "settings.invalid"), "`\(name)` is \(text), and has to be 1 or more.", at: name,
+                .settingsInvalid, "`\(name)` is \(text), and has to be 1 or more.", at: name,
                 fix: "Give a whole number.")
         }
         return number

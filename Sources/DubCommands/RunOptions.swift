@@ -60,9 +60,15 @@ struct RunOptions: ParsableArguments {
     }
 
     /// What the run sets, by the pipeline's parameter names; unset flags are left to the file's defaults.
-    func parameters(_ settings: Settings) -> [String: JSONValue] {
+    ///
+    /// - Parameter declared: what the pipeline has. A flag that it has not is an error later; a setting from a file
+    ///   or the environment is meant for pipelines that have it.
+    func parameters(_ settings: Settings, declared: Set<String>) -> [String: JSONValue] {
+        func value(_ name: String, _ flag: String?) -> String? {
+            flag ?? (declared.contains(name) ? settings.value(name, flag: nil) : nil)
+        }
         var given: [String: JSONValue] = [:]
-        if let to = settings.value("to", flag: to) {
+        if let to = value("to", to) {
             given["to"] = .array(
                 to.split(separator: ",").map { .string($0.trimmingCharacters(in: .whitespaces)) })
         }
@@ -70,7 +76,7 @@ struct RunOptions: ParsableArguments {
             ("from", from), ("translator", translator), ("voice-engine", voiceEngine), ("recogniser", recogniser),
             ("damaged", damaged),
         ] {
-            if let value = settings.value(name, flag: flag) { given[name] = .string(value) }
+            if let value = value(name, flag) { given[name] = .string(value) }
         }
         for setting in self.settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -73,7 +73,8 @@ struct RunReport: Encodable {
                     + "  \(item.nodes.run) run, \(item.nodes.cached) cached, \(Console.time(item.seconds.wall))"
                     + (item.nodes.run > 0 && speed > 0 ? String(format: " (%.1f× real time)", speed) : "")
             ]
-            lines += item.outputs.filter { $0.kind == "video" || $0.kind == "verdict" }.map {
+            let shown = item.outputs.filter { $0.kind == "video" || $0.kind == "verdict" }
+            lines += (shown.isEmpty ? item.outputs : shown).map {
                 "          \($0.kind.padding(toLength: 7, withPad: " ", startingAt: 0)) \(Console.printable($0.path))"
             }
             if let error = item.error {

@@ -60,7 +60,8 @@ struct RunSession: Sendable {
     func run() async throws -> [ItemRecord] {
         let deliverer = Deliverer(store: machine.store, ledger: machine.ledger, folder: request.out)
         try deliverer.prepare()
-        let edits = try await self.edits()
+        let edits = try await Self.edits(
+            request.script, for: graph, in: machine.store)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: graph.parameters, started: Date(), state: .running,
@@ -112,9 +113,11 @@ struct RunSession: Sendable {
             record.mediaSeconds = machine.mediaSeconds(of: result.plan)
             if result.isCancelled { throw CancellationError() }
             let refused = Set(verdicts.filter { $0.value.verdict == .fail }.keys)
+            let isGated = graph.steps.contains { $0.signature.name == "inspect" }
             record.outputs = try await deliverer.deliver(result.plan, stem: stem, source: source) { language, kind in
                 // What the gate refuses is told, and not handed out.
-                kind == "verdict" || kind == "script" || language.map { !refused.contains($0) } ?? true
+                guard kind != "verdict", kind != "script", isGated, let language else { return true }
+                return verdicts[language] != nil && !refused.contains(language)
             }
             let worst = verdicts.values.map(\.verdict).max() ?? .pass
             if let error = result.errors.first {
@@ -166,14 +169,16 @@ struct RunSession: Sendable {
     }
 
     /// A script handed in, as an artifact.
-    private func edits() async throws -> RunItem.Given? {
-        guard let path = request.script else { return nil }
+    static func edits(
+        _ path: String?, for graph: Graph, in store: FileStore
+    ) async throws -> RunItem.Given? {
+        guard let path else { return nil }
         let targets = try (graph.parameters["to"]?.array ?? []).compactMap(\.string).map { try Language($0) }
         let named = (((path as NSString).deletingPathExtension as NSString).pathExtension)
         let target = targets.first { $0.tag == named } ?? targets.first
         let script = try await ScriptFile.read(path, target: target)
-        let artifact = try machine.store.put(json: script)
-        return RunItem.Given(artifact: artifact, path: machine.store.path(of: artifact))
+        let artifact = try store.put(json: script)
+        return RunItem.Given(artifact: artifact, path: store.path(of: artifact))
     }
 
     /// What each file's outputs are called: its name without the extension, told apart by its folder, then a number.

@@ -29,7 +29,13 @@ struct ScriptCommand: AsyncParsableCommand {
 
         func run() async throws {
             let script = try await ScriptFile.read(self.script, target: nil)
-            let target = try language.map { try Language($0) } ?? script.lines.first?.translations.keys.sorted().first
+            let wanted = try language.map { try Language($0) } ?? script.lines.first?.translations.keys.sorted().first
+            let target = wanted.flatMap { $0.sameLanguage(as: script.language) ? nil : $0 }
+            if let target, !script.lines.contains(where: { $0.translations[target] != nil }) {
+                throw DubError(
+                    .languageUnsupported, "The script holds no translation into \(target.name).", at: self.script,
+                    fix: "Dub into that language first.")
+            }
             try await ScriptFile.write(script, to: output, target: target)
             Console.result(output)
         }

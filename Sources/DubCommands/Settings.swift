@@ -53,7 +53,7 @@ struct Settings: Sendable {
     }
 
     private static func invalid(_ what: String, _ place: String, _ fix: String) -> DubError {
-        DubError(DubError.Code(name: "settings.invalid"), what, at: place, fix: fix)
+        DubError(.settingsInvalid, what, at: place, fix: fix)
     }
 
     /// What holds, and where it came from.
@@ -67,4 +67,9 @@ struct Settings: Sendable {
 
     /// What holds.
     func value(_ name: String, flag: String?) -> String? { resolve(name, flag: flag).value }
+}
+
+extension DubError.Code {
+    /// `dubmill.yaml`, a `DUBMILL_*` variable or a number on the command line is wrong.
+    static let settingsInvalid = Self(name: "settings.invalid")
 }

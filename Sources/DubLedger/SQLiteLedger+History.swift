@@ -17,6 +17,22 @@ public struct StageCount: Sendable, Codable {
     public var seconds: Double
 }
 
+/// What became of a node, and why it ran.
+public struct NodeSummary: Sendable, Codable {
+    /// The item's place in the run.
+    public var item: Int
+    /// The node's name.
+    public var node: String
+    /// `done`, `cached` or `failed`.
+    public var state: String
+    /// Why it ran, down to the field that changed.
+    public var reason: String
+    /// Wall seconds.
+    public var seconds: Double
+    /// How often it was tried.
+    public var attempts: Int
+}
+
 /// A node that failed.
 public struct FailedNode: Sendable, Codable {
     /// The item's place in the run.
@@ -73,6 +89,21 @@ extension SQLiteLedger {
                 StageCount(
                     stage: $0["stage"], run: $0["run"], cached: $0["cached"], failed: $0["failed"],
                     seconds: $0["seconds"])
+            }
+        }
+    }
+
+    /// A run's nodes in the order in which they began.
+    public func nodes(of run: String) async throws -> [NodeSummary] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT item, node, state, reason, seconds, attempts FROM node WHERE run = ? ORDER BY started",
+                arguments: [run]
+            ).map {
+                NodeSummary(
+                    item: $0["item"], node: $0["node"], state: $0["state"], reason: $0["reason"],
+                    seconds: $0["seconds"], attempts: $0["attempts"])
             }
         }
     }

@@ -21,10 +21,15 @@ struct Layout: Codable, Hashable, Sendable {
     var speech: [Span]
 }
 
-/// The language that is spoken.
+/// The language that is spoken: nothing but that, so that all which is recognised stays the same when a file is cut
+/// anew or its language is named.
 struct SpokenLanguage: Codable, Hashable, Sendable {
     /// Which.
     var language: Language
+}
+
+/// How the language was found.
+struct LanguageEvidence: Codable, Hashable, Sendable {
     /// How sure the recogniser is, 0…1; 1 where the user said so.
     var probability: Double
     /// Whether the user said so.

@@ -17,7 +17,8 @@ struct LinesStage: Stage {
         let edits = try context.read(EditsPart.self, "edits", of: inputs)
         let target = try Language(inputs.parameters["to"]?.string ?? "")
         var taken: Set<Int> = []
-        for line in edits.lines ?? [] {
+        let edited = CueGrouping.joined(edits.lines ?? [], into: chunk.lines.map { ($0.id, $0.window) })
+        for line in edited {
             guard let index = MergeStage.match(line, in: chunk.lines, except: taken) else { continue }
             taken.insert(index)
             guard let given = line.translations[target], !given.text.isEmpty,

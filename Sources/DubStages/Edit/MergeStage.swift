@@ -18,7 +18,8 @@ struct MergeStage: Stage {
     }
 
     static func merge(_ recognised: ChunkLines, _ edits: EditsPart) -> ChunkLines {
-        guard let lines = edits.lines else { return recognised }
+        guard let edited = edits.lines else { return recognised }
+        let lines = CueGrouping.joined(edited, into: recognised.lines.map { ($0.id, $0.window) })
         var merged = recognised
         var taken: Set<Int> = []
         merged.lines = lines.map { line in

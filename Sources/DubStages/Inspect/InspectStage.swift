@@ -65,7 +65,8 @@ struct InspectStage: Stage {
         return [
             count(
                 "lines.not-voiced", lines.notVoiced, tolerated: 0,
-                else: Double(lines.notVoiced) > tolerated * Double(lines.total) ? .fail : .review),
+                else: lines.voiced == 0 || Double(lines.notVoiced) > max(1, tolerated * Double(lines.total))
+                    ? .fail : .review),
             count("lines.review", lines.review, tolerated: tolerated, else: .review),
             count("lines.fallback", lines.fallback, tolerated: 0, else: .review),
             count("lines.draft", lines.draft, tolerated: 0, else: .review),

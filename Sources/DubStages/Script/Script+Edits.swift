@@ -1,4 +1,5 @@
 public import DubCore
+internal import DubTiming
 
 extension Script {
     /// Takes over what a person changed.
@@ -8,10 +9,14 @@ extension Script {
     ///
     /// - Returns: how many lines changed, those that came or went counted in.
     public mutating func take(_ edited: Script) -> Int {
+        let known = lines.map { ($0.id, Span(start: $0.start.seconds, end: $0.end.seconds)) }
+        // Subtitles of one language need not hold every line; a script or a table does.
+        let isWhole = edited.lines.contains { !$0.id.isEmpty || !$0.text.isEmpty }
+        var edited = edited
+        edited.lines = CueGrouping.joined(edited.lines, into: known)
         let byID = Dictionary(lines.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var taken: Set<String> = []
         var changed = 0
-        let hasTexts = edited.lines.contains { !$0.text.isEmpty }
         let merged = edited.lines.map { line -> Line in
             guard let old = byID[line.id] ?? nearest(to: line, except: taken) else {
                 changed += 1
@@ -22,12 +27,11 @@ extension Script {
                 return new
             }
             taken.insert(old.id)
-            let new = Self.merge(old, line, keepsTimes: line.id.isEmpty)
+            let new = Self.merge(old, line)
             if new != old { changed += 1 }
             return new
         }
-        // Subtitles of one language need not hold every line; a script or a table does.
-        let gone = hasTexts || edited.lines.allSatisfy { !$0.id.isEmpty } ? lines.count - taken.count : 0
+        let gone = isWhole ? lines.count - taken.count : 0
         let kept = gone > 0 ? [] : lines.filter { !taken.contains($0.id) }
         lines = (merged + kept).sorted { $0.start < $1.start }
         return changed + gone
@@ -40,10 +44,11 @@ extension Script {
         return lines.filter { !taken.contains($0.id) && shared($0) > 0 }.max { shared($0) < shared($1) }
     }
 
-    private static func merge(_ old: Line, _ edit: Line, keepsTimes: Bool) -> Line {
+    private static func merge(_ old: Line, _ edit: Line) -> Line {
         var new = old
-        if !keepsTimes, abs(edit.start.seconds - old.start.seconds) > 0.002 { new.start = edit.start }
-        if !keepsTimes, abs(edit.end.seconds - old.end.seconds) > 0.002 { new.end = edit.end }
+        // An export rounds: what moved by less is where it was.
+        if abs(edit.start.seconds - old.start.seconds) > 0.002 { new.start = edit.start }
+        if abs(edit.end.seconds - old.end.seconds) > 0.002 { new.end = edit.end }
         if let speaker = edit.speaker { new.speaker = speaker }
         let textChanged = !edit.text.isEmpty && edit.text != old.text
         if textChanged {

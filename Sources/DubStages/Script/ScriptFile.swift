@@ -141,10 +141,10 @@ public enum ScriptFile {
         if text.hasPrefix("\u{feff}") { text.removeFirst() }
         text = text.replacingOccurrences(of: "\r\n", with: "\n")
         var language: Language?
-        if text.hasPrefix("# language: ") {
-            let head = text.prefix { $0 != "\n" }
-            language = try? Language(String(head.dropFirst(12).prefix { $0 != "," }))
-            text = String(text.dropFirst(head.count + 1))
+        // Spreadsheets may have quoted the head, and filled it up with commas.
+        if let head = text.prefixMatch(of: /"?# language: ([A-Za-z0-9-]+)[^\n]*\n/) {
+            language = try? Language(String(head.1))
+            text = String(text[head.range.upperBound...])
         }
         let table: CSV<Named>
         do {

@@ -7,7 +7,7 @@ internal import DubWorkers
 struct DetectStage: Stage {
     let engines: Engines
     let signature = StageSignature(
-        name: "detect", version: 1, inputs: [.one("speech"), .one("layout")], outputs: [.one("language")],
+        name: "detect", version: 1, inputs: [.one("speech"), .one("layout")], outputs: [.one("language"), .one("evidence")],
         parameters: ["language": "auto", "model": "auto"], resource: .worker)
 
     func models(for inputs: StageInputs, in store: any Store) throws -> [ModelIdentity] {
@@ -22,14 +22,21 @@ struct DetectStage: Stage {
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         if let tag = inputs.parameters["language"]?.string, tag != "auto" {
-            let given = SpokenLanguage(language: try Language(tag), probability: 1, isGiven: true)
-            return ["language": .one(try context.store.put(json: given))]
+            return try write(Language(tag), LanguageEvidence(probability: 1, isGiven: true), context)
         }
         let audio = try context.artifact("speech", of: inputs)
         let told = try await LanguageDetection(batcher: engines.batcher, model: engine(inputs).name)
             .tell(ofFile: context.path(of: audio), seconds: Double(audio.size) / 32_000)
-        let language = SpokenLanguage(
-            language: try Language(told.value.language), probability: told.value.probability, isGiven: false)
-        return ["language": .one(try context.store.put(json: language))]
+        let evidence = LanguageEvidence(probability: told.value.probability, isGiven: false)
+        return try write(Language(told.value.language), evidence, context)
+    }
+
+    private func write(
+        _ language: Language, _ evidence: LanguageEvidence, _ context: StageContext
+    ) throws -> [String: StageValue] {
+        [
+            "language": .one(try context.store.put(json: SpokenLanguage(language: language))),
+            "evidence": .one(try context.store.put(json: evidence)),
+        ]
     }
 }
