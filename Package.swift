@@ -32,10 +32,10 @@ func room(_ name: String, on rooms: [String] = [], uses products: [String] = [])
 }
 
 /// The tests of a room, in Tests/NAMETests.
-func tests(of name: String, on rooms: [String] = []) -> Target {
+func tests(of name: String, on rooms: [String] = [], uses products: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
-        dependencies: ([name] + rooms).map { .byName(name: $0) },
+        dependencies: ([name] + rooms).map { .byName(name: $0) } + products.map(external),
         swiftSettings: settings)
 }
 
@@ -65,19 +65,41 @@ let package = Package(
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
         room(
             "DubStages",
-            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers"], uses: ["SwiftCSV"]),
+            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers"],
+            uses: ["SwiftCSV"]),
         room(
             "DubCommands",
-            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage", "DubStages"],
+            on: [
+                "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
+                "DubStages",
+            ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
         room("DubTestKit", on: ["DubCore", "DubHTTP", "DubWorkers"]),
         tests(of: "DubCore"),
         tests(of: "DubGraph", on: ["DubCore"]),
-        tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage"]),
+        tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage", "DubTestKit"]),
+        tests(of: "DubLedger", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"], uses: ["GRDB"]),
+        tests(of: "DubStorage", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"]),
+        tests(
+            of: "DubStages",
+            on: [
+                "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers", "DubStorage",
+                "DubTestKit",
+            ]),
+        tests(
+            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"],
+            uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
+        // Depends on the program so that it is built; the tests start it as a user would.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["dubmill", "DubCore", "DubMedia", "DubTestKit", "DubWorkers"].map {
+                .byName(name: $0)
+            },
+            exclude: ["Snapshots"], swiftSettings: settings),
     ]
 )

@@ -1,7 +1,6 @@
 internal import DubCore
 internal import DubRunner
 internal import Foundation
-internal import Synchronization
 
 /// Shows a run as it goes: a few lines that are redrawn on a terminal, plain lines elsewhere, all on stderr.
 final class ProgressDisplay: Sendable {
@@ -44,7 +43,7 @@ final class ProgressDisplay: Sendable {
         "mix": 4, "remux": 1, "inspect": 3,
     ]
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let isQuiet: Bool
     private let isInteractive: Bool
 

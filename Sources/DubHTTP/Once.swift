@@ -1,3 +1,5 @@
+internal import DubCore
+
 /// A value that comes once, from anywhere, and that any number of tasks may await.
 package final class Once<Value: Sendable>: Sendable {
     private enum State {

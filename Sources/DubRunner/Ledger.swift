@@ -178,6 +178,17 @@ public struct OutputRecord: Sendable, Codable, Hashable {
         self.path = path
         self.sha256 = sha256
     }
+
+    private enum CodingKeys: String, CodingKey { case kind, language, path, sha256 }
+
+    /// As declared, with an explicit null where there is no language: `run --format json` promises every member.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(kind, forKey: .kind)
+        try container.encode(language, forKey: .language)
+        try container.encode(path, forKey: .path)
+        try container.encode(sha256, forKey: .sha256)
+    }
 }
 
 /// What became of a node in a run.

@@ -1,5 +1,4 @@
 public import DubCore
-internal import DubHTTP
 
 /// A value that a test and its helpers share across threads.
 public final class Box<Value: Sendable>: Sendable {

@@ -1,6 +1,6 @@
 public import Foundation
 internal import Glibc
-internal import DubHTTP
+internal import DubCore
 
 /// A server on a Unix socket or on a port of 127.0.0.1 that says exactly what a test tells it to, byte by byte.
 ///

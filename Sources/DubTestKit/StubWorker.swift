@@ -4,7 +4,7 @@ public import Foundation
 
 /// A worker for tests: a real process that speaks the worker protocol over a real Unix socket, with canned answers.
 ///
-/// It needs nothing but a `python3`. It transcribes from a table, translates by marking the text with the language
+/// It needs nothing but a `python3`. It transcribes from a table or by ear, translates by marking the text with the language
 /// (`[es] Hello`), and speaks tones of 60 ms a character. `behaviour` makes it fail in any way that a test wants.
 /// `home` makes the program itself start it: its command line is the worker's.
 public struct StubWorker: Sendable {
@@ -12,6 +12,11 @@ public struct StubWorker: Sendable {
     public struct Behaviour: Sendable, Codable {
         /// What is said in an audio file, by the name of the file.
         public var transcripts: [String: Transcript] = [:]
+        /// It listens: somebody speaks where an audio file sounds, and says at which pitch (`Somebody hums at 220
+        /// hertz.`), so that the same sound has the same words wherever it lies.
+        public var hears = false
+        /// The language that is spoken where `transcripts` does not tell: a primary subtag.
+        public var spoken = "en"
         /// Codes of errors for items whose text holds the key.
         public var errors: [String: String] = [:]
         /// Target languages that are refused with `unsupported_language`.
@@ -43,7 +48,7 @@ public struct StubWorker: Sendable {
         public init() {}
 
         private enum CodingKeys: String, CodingKey {
-            case transcripts, errors, unsupported, delay, hang, beat, stubborn, noise, `protocol`
+            case transcripts, hears, spoken, errors, unsupported, delay, hang, beat, stubborn, noise, `protocol`
             case startDelay = "start_delay"
             case dieAfter = "die_after"
             case dieAt = "die_at"

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import DubHTTP
+internal import DubCore
 
 /// What a process said last: its output cut into lines, the last 200 kept, each also handed on.
 final class LogTail: Sendable {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import DubHTTP
+internal import DubCore
 
 /// How a process ended.
 enum ProcessEnding: Hashable, Sendable, CustomStringConvertible {

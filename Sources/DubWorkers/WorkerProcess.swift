@@ -1,8 +1,8 @@
 internal import CSpawn
 internal import DubCore
+internal import DubHTTP
 internal import Foundation
 internal import Glibc
-internal import DubHTTP
 
 /// A child process in a process group of its own, which is told to end by the end of its stdin.
 ///

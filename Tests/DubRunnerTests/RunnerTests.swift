@@ -4,7 +4,6 @@ import DubLedger
 import DubRunner
 import DubStorage
 import Foundation
-import Synchronization
 import Testing
 
 /// A stage whose work is a closure on texts.
@@ -34,8 +33,8 @@ final class Bench: Sendable {
     let folder: String
     let store: FileStore
     let ledger: SQLiteLedger
-    let calls = Mutex<[String]>([])
-    let trouble = Mutex<[String: Int]>([:])
+    let calls = Locked<[String]>([])
+    let trouble = Locked<[String: Int]>([:])
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.path + "/dubmill-runner-\(UUID().uuidString)"
@@ -147,7 +146,7 @@ final class Bench: Sendable {
     func delta() async throws {
         let bench = try Bench()
         _ = try await bench.run("a b c")
-        let reasons = Mutex<[String: String]>([:])
+        let reasons = Locked<[String: String]>([:])
         let (result, calls, text) = try await bench.run("a x c") { event in
             if case .nodeStarted(_, _, let node, let reason) = event {
                 reasons.withLock { $0[node] = reason.description }

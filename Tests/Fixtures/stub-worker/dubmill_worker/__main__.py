@@ -5,6 +5,7 @@ Sources/DubTestKit. Every batch is noted down in `stub-log.ndjson` there, one JS
 """
 
 import argparse
+import array
 import hashlib
 import json
 import math
@@ -60,34 +61,65 @@ def transcript(path: str) -> dict | None:
     return behaviour().get("transcripts", {}).get(Path(path).name)
 
 
-def transcribe(item: dict, _model: str) -> dict:
-    """Say the given text, its words spread evenly over the file; without one, words made from the file's length."""
-    path = item["audio"]["path"]
-    seconds = wav_seconds(path)
-    given = transcript(path) or {}
-    text = given.get("text", f"This is {round(seconds * 1000)} milliseconds of speech.")
+def sounds(path: str) -> list[tuple[float, float, str]]:
+    """Where a file sounds, and what is said there: words that come from the sound alone, not from its place."""
+    wav_seconds(path)
+    with wave.open(path) as audio:
+        rate = audio.getframerate()
+        samples = array.array("h", audio.readframes(audio.getnframes()))
+    hop = rate // 50
+    spans: list[list[int]] = []
+    for start in range(0, len(samples), hop):
+        if max(map(abs, samples[start : start + hop])) < 1000:
+            continue
+        if spans and start - spans[-1][1] < rate // 5:
+            spans[-1][1] = start + hop
+        else:
+            spans.append([start, start + hop])
+    told = []
+    for start, end in spans:
+        middle = samples[start + (end - start) // 4 : end - (end - start) // 4]
+        turns = sum(a < 0 <= b for a, b in zip(middle, middle[1:]))
+        pitch = round(turns * rate / max(1, len(middle)) / 10) * 10
+        told.append((start / rate, end / rate, f"Somebody hums at {pitch} hertz."))
+    return told
+
+
+def segment(start: float, end: float, text: str) -> dict:
+    """A stretch of speech, its words spread evenly."""
     words = text.split()
-    step = seconds / max(1, len(words))
+    step = (end - start) / max(1, len(words))
     timed = [
         {
             "text": word,
-            "start": round(i * step, 3),
-            "end": round((i + 0.9) * step, 3),
+            "start": round(start + i * step, 3),
+            "end": round(start + (i + 0.9) * step, 3),
             "probability": 0.9,
         }
         for i, word in enumerate(words)
     ]
-    segment = {
-        "start": 0.0,
-        "end": round(seconds, 3),
+    return {
+        "start": round(start, 3),
+        "end": round(end, 3),
         "text": text,
         "avg_logprob": -0.2,
         "no_speech_prob": 0.01,
         "compression_ratio": 1.1,
         "words": timed,
     }
-    language = item.get("language") or given.get("language", "en")
-    return {"language": language, "segments": [segment] if words else []}
+
+
+def transcribe(item: dict, _model: str) -> dict:
+    """Say the given text, its words spread evenly over the file; without one, words made from the file's length."""
+    path = item["audio"]["path"]
+    seconds = wav_seconds(path)
+    given = transcript(path) or {}
+    language = item.get("language") or given.get("language") or behaviour().get("spoken", "en")
+    if behaviour().get("hears"):
+        return {"language": language, "segments": [segment(*sound) for sound in sounds(path)]}
+    text = given.get("text", f"This is {round(seconds * 1000)} milliseconds of speech.")
+    segments = [segment(0.0, seconds, text)] if text.split() else []
+    return {"language": language, "segments": segments}
 
 
 def translate(item: dict, model: str) -> dict:
@@ -126,6 +158,9 @@ def synthesize(item: dict, model: str) -> dict:
 def detect_speech(item: dict, _model: str) -> dict:
     """All of it is speech, or what the test says."""
     seconds = wav_seconds(item["audio"]["path"])
+    if behaviour().get("hears"):
+        spans = [[start, end] for start, end, _ in sounds(item["audio"]["path"])]
+        return {"duration": seconds, "segments": spans}
     given = transcript(item["audio"]["path"]) or {}
     return {"duration": seconds, "segments": given.get("segments", [[0.0, seconds]])}
 
@@ -133,7 +168,7 @@ def detect_speech(item: dict, _model: str) -> dict:
 def detect_language(item: dict, _model: str) -> dict:
     """English, or what the test says."""
     wav_seconds(item["audio"]["path"])
-    language = (transcript(item["audio"]["path"]) or {}).get("language", "en")
+    language = (transcript(item["audio"]["path"]) or {}).get("language") or behaviour().get("spoken", "en")
     return {"language": language, "probability": 0.95, "candidates": [[language, 0.95], ["xx", 0.05]]}
 
 
