@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     store = ModelStore(options.models.expanduser().absolute())
     if options.command == "models":
+        # `models list | head` ends quietly; a broken-off pull goes on next time.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         return run_models(options.action, options.names, store, catalogue, options.json)
     if options.threads < 0:
         print(f"--threads is {options.threads}; give 0 or more.", file=sys.stderr)
