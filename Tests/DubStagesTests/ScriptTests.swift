@@ -144,7 +144,10 @@ private func sample() throws -> Script {
             try await ScriptFile.write(script, to: path, target: spanish)
             let read = try await ScriptFile.read(path, target: spanish)
             #expect(read.lines.count == 4)
-            #expect(read.lines.map { $0.translations[spanish]?.text } == ["Hola.", "Dijo, \"no\".", "Dos filas", "#1 — hecho"])
+            #expect(
+                read.lines.map { $0.translations[spanish]?.text } == [
+                    "Hola.", "Dijo, \"no\".", "Dos filas", "#1 — hecho",
+                ])
             #expect(read.lines.allSatisfy { $0.text.isEmpty && $0.id.isEmpty })
             for (line, old) in zip(read.lines, script.lines) {
                 #expect(abs(line.start.seconds - old.start.seconds) < 0.01)

@@ -135,7 +135,9 @@ public enum Inspection {
         let after = offset(packets, track, dub.pictureStream?.index)
         let length = dub.duration.flatMap { now in original.duration.map { now.seconds - $0.seconds } }
         return [
-            bounded("start.offset.change", before.flatMap { b in after.map { $0 - b } } ?? 0, "s", pass: 0.001, review: 0.04),
+            bounded(
+                "start.offset.change", before.flatMap { b in after.map { $0 - b } } ?? 0, "s", pass: 0.001, review: 0.04
+            ),
             bounded("duration.change", length, "s", pass: 0.1, review: 0.5),
         ]
     }

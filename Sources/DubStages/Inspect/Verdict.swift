@@ -72,7 +72,8 @@ public struct Verdict: Codable, Hashable, Sendable {
     /// What a person should know, line by line.
     public var notes: [String]
 
-    init(language: Language?, checks: [Check], lines: Lines? = nil, engines: [String: Int] = [:], notes: [String] = []) {
+    init(language: Language?, checks: [Check], lines: Lines? = nil, engines: [String: Int] = [:], notes: [String] = [])
+    {
         verdict = checks.map(\.grade).max() ?? .pass
         self.language = language
         self.checks = checks

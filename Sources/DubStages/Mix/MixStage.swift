@@ -26,7 +26,8 @@ struct MixStage: Stage {
         let output = "\(context.scratch)/dub.flac"
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
-                path, info, placement, takes, to: output, cancellation: cancellation, progress: { context.progress($0) })
+                path, info, placement, takes, to: output, cancellation: cancellation, progress: { context.progress($0) }
+            )
         }
         return [
             "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),

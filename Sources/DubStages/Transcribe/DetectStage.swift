@@ -7,7 +7,8 @@ internal import DubWorkers
 struct DetectStage: Stage {
     let engines: Engines
     let signature = StageSignature(
-        name: "detect", version: 1, inputs: [.one("speech"), .one("layout")], outputs: [.one("language"), .one("evidence")],
+        name: "detect", version: 1, inputs: [.one("speech"), .one("layout")],
+        outputs: [.one("language"), .one("evidence")],
         parameters: ["language": "auto", "model": "auto"], resource: .worker)
 
     func models(for inputs: StageInputs, in store: any Store) throws -> [ModelIdentity] {
