@@ -32,9 +32,11 @@ public struct MediaTime: Hashable, Sendable {
         self.timebase = timebase
     }
 
-    /// The time nearest to `seconds` on a grid of microseconds.
+    /// The time nearest to `seconds` on a grid of microseconds; beyond ±10¹² seconds it stays there, and what is no
+    /// number is zero.
     public init(seconds: Double) {
-        self.init(ticks: Int64((seconds * 1_000_000).rounded()), timebase: Rational(1, 1_000_000))
+        let bounded = seconds.isNaN ? 0 : min(1e12, max(-1e12, seconds))
+        self.init(ticks: Int64((bounded * 1_000_000).rounded()), timebase: Rational(1, 1_000_000))
     }
 
     /// The start of the timeline.

@@ -55,13 +55,20 @@ import Testing
         #expect(built.lines.map(\.text)[1] == "Here comes the second.")
     }
 
-    @Test("ends a line at a pause when enough was said, and not within a short phrase")
-    func pauses() throws {
-        let long = words("we went to the market", from: 0) + words("and bought some bread", from: 2.5)
+    @Test(
+        "ends a line at a pause when enough was said: a short one behind a comma, a long one elsewhere",
+        arguments: [("market", 2.5, 1), ("market,", 2.5, 2), ("market,", 2.0, 1), ("market", 3.1, 2)])
+    func pauses(last: String, next: Double, count: Int) throws {
+        let long = words("we went to the \(last)", from: 0) + words("and bought some bread", from: next)
         let cut = try builder.lines(
-            from: long, speech: [Span(start: 0, end: 1.5), Span(start: 2.5, end: 3.7)],
+            from: long, speech: [Span(start: 0, end: 1.5), Span(start: next, end: next + 1.2)],
             language: Language("en"))
-        #expect(cut.lines.map(\.text) == ["we went to the market", "and bought some bread"])
+        #expect(cut.lines.count == count)
+        #expect(cut.lines[0].text.hasPrefix("we went to the \(last)"))
+    }
+
+    @Test("keeps a short phrase together over a pause")
+    func shortPhrase() throws {
         let short = words("well you", from: 0) + words("know what I mean", from: 1.4)
         let kept = try builder.lines(
             from: short, speech: [Span(start: 0, end: 0.6), Span(start: 1.4, end: 2.6)],
