@@ -8,7 +8,8 @@ import Testing
 @testable import DubWorkers
 
 @Suite struct VerdictTests {
-    private func check(_ name: String, _ grade: Verdict.Grade, value: Double? = 1, note: String? = nil) -> Verdict.Check {
+    private func check(_ name: String, _ grade: Verdict.Grade, value: Double? = 1, note: String? = nil) -> Verdict.Check
+    {
         Verdict.Check(name: name, value: value, unit: "s", limit: "0", grade: grade, note: note)
     }
 
@@ -17,7 +18,8 @@ import Testing
         #expect(Verdict(language: nil, checks: []).verdict == .pass)
         #expect(Verdict(language: nil, checks: [check("a", .pass), check("b", .review)]).verdict == .review)
         #expect(
-            Verdict(language: nil, checks: [check("a", .fail), check("b", .review), check("c", .pass)]).verdict == .fail)
+            Verdict(language: nil, checks: [check("a", .fail), check("b", .review), check("c", .pass)]).verdict == .fail
+        )
         #expect([Verdict.Grade.fail, .pass, .review].sorted() == [.pass, .review, .fail])
     }
 

@@ -75,7 +75,8 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
         let placement = Placement(
             language: spanish, duration: 6, sourceSpeech: [],
             lines: [
-                entry("b", Span(start: 3, end: 4), take: 1, at: 3.25), entry("a", Span(start: 1, end: 2), take: 1, at: 1),
+                entry("b", Span(start: 3, end: 4), take: 1, at: 3.25),
+                entry("a", Span(start: 1, end: 2), take: 1, at: 1),
             ])
         func voice() -> VoiceTrack {
             VoiceTrack(placement, takes: [path, path], sampleRate: rate, gain: 0.5)
@@ -164,7 +165,9 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
                 "placement": try bench.value(placement), "takes": .list(takes),
             ])
         let audio = try #require(outputs["audio"]?.artifacts.first)
-        return (try bench.read(MixReport.self, outputs["report"]), source, bench.store.path(of: audio), placement, format)
+        return (
+            try bench.read(MixReport.self, outputs["report"]), source, bench.store.path(of: audio), placement, format
+        )
     }
 
     @Test(
@@ -177,7 +180,8 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
         try await withBench { bench in
             let mixed = try await mix(bench, layout: layout, voicePeak: voice, bedPeak: bed, takePeak: take)
             let dub = mixed.placement.lines.compactMap(\.placed.span)
-            let before = try #require(try Sound.measure(mixed.source, mixed.format, in: mixed.placement.sourceSpeech).integrated)
+            let before = try #require(
+                try Sound.measure(mixed.source, mixed.format, in: mixed.placement.sourceSpeech).integrated)
             let after = try #require(try Sound.measure(mixed.mixed, mixed.format, in: dub).integrated)
             #expect(abs(after - before) <= 1, "\(before) LUFS became \(after)")
             let whole = try Sound.measure(mixed.mixed, mixed.format)
@@ -188,7 +192,8 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
         }
     }
 
-    @Test("between the lines the source is untouched; under them its voice is gone", arguments: ["mono", "stereo", "5.1"])
+    @Test(
+        "between the lines the source is untouched; under them its voice is gone", arguments: ["mono", "stereo", "5.1"])
     func bed(layout: String) async throws {
         try await withBench { bench in
             let mixed = try await mix(bench, layout: layout, voicePeak: 0.3, bedPeak: 0.01, takePeak: 0.3)

@@ -93,7 +93,7 @@ private func sample() throws -> Script {
         arguments: [
             ("id,start,end\na,0,1\nb,x,2\n", "row 3", "seconds"),
             ("# language: en, duration: 9\nid,start,end\na,0,1\nb,x,2\n", "row 4", "seconds"),
-            ("id,begin,end\na,0,1\n", "script.csv", "no column `start`"), ("", "script.csv", ""),
+            ("id,begin,end\na,0,1\n", "script.csv", "no column `start`"), ("", "script.csv", "no column"),
             ("id,start,end\na,2,1\n", "script.csv", "Line a ends before it starts"),
             ("id,start,end\na,-1,1\n", "script.csv", "Line a"),
             ("id,start,end\na,0,1\na,2,3\n", "script.csv", "Two lines have the id a"),
@@ -144,7 +144,10 @@ private func sample() throws -> Script {
             try await ScriptFile.write(script, to: path, target: spanish)
             let read = try await ScriptFile.read(path, target: spanish)
             #expect(read.lines.count == 4)
-            #expect(read.lines.map { $0.translations[spanish]?.text } == ["Hola.", "Dijo, \"no\".", "Dos filas", "#1 — hecho"])
+            #expect(
+                read.lines.map { $0.translations[spanish]?.text } == [
+                    "Hola.", "Dijo, \"no\".", "Dos filas", "#1 — hecho",
+                ])
             #expect(read.lines.allSatisfy { $0.text.isEmpty && $0.id.isEmpty })
             for (line, old) in zip(read.lines, script.lines) {
                 #expect(abs(line.start.seconds - old.start.seconds) < 0.01)
