@@ -130,7 +130,8 @@ public struct StubWorker: Sendable {
         let path = folder.appendingPathComponent("stub-log.ndjson")
         guard let data = try? Data(contentsOf: path) else { return [] }
         // A last line that is being written has no end yet.
-        let whole = data.prefix(through: data.lastIndex(of: 10) ?? data.startIndex)
+        guard let end = data.lastIndex(of: 10) else { return [] }
+        let whole = data.prefix(through: end)
         let events = try whole.split(separator: 10).map {
             try JSONDecoder().decode(Event.self, from: Data($0))
         }

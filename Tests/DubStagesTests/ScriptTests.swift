@@ -93,7 +93,7 @@ private func sample() throws -> Script {
         arguments: [
             ("id,start,end\na,0,1\nb,x,2\n", "row 3", "seconds"),
             ("# language: en, duration: 9\nid,start,end\na,0,1\nb,x,2\n", "row 4", "seconds"),
-            ("id,begin,end\na,0,1\n", "script.csv", "no column `start`"), ("", "script.csv", ""),
+            ("id,begin,end\na,0,1\n", "script.csv", "no column `start`"), ("", "script.csv", "no column"),
             ("id,start,end\na,2,1\n", "script.csv", "Line a ends before it starts"),
             ("id,start,end\na,-1,1\n", "script.csv", "Line a"),
             ("id,start,end\na,0,1\na,2,3\n", "script.csv", "Two lines have the id a"),

@@ -25,7 +25,7 @@ extension EndToEnd {
                 let cases: [(file: String, codes: Set<String>)] = [
                     (mill.path("missing.mp4"), ["input.missing"]),
                     (mill.path("user"), ["input.missing"]),
-                    (try write("empty.mp4", Data()), ["media.unreadable"]),
+                    (try write("empty.mp4", Data()), ["input.missing"]),
                     (try write("text.mp4", Data("This is no film.\n".utf8)), ["media.unreadable"]),
                     (try write("noise.mkv", Data((0..<9000).map { UInt8($0 &* 31 & 255) })), ["media.unreadable"]),
                     (mute, ["media.no-stream"]),

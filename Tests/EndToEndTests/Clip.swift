@@ -6,6 +6,8 @@ struct Clip {
     var seconds = 38.0
     /// What it is muxed into, by its extension.
     var name = "clip.mp4"
+    /// How long nobody hums after the second time: from 4 s on it parts chunks.
+    var pause = 0.0
     /// Whether anybody hums.
     var isSilent = false
     /// Options of the ffmpeg program behind the inputs.
@@ -26,7 +28,7 @@ struct Clip {
             let index = hums.count
             let length = 2.1 + 0.05 * Double(index % 3)
             hums.append(Hum(start: at, end: at + length, pitch: 160 + 40 * Double(index)))
-            at += length + 0.5 + 0.1 * Double(index * 7 % 5)
+            at += length + 0.5 + 0.1 * Double(index * 7 % 5) + (index == 1 ? pause : 0)
         }
         return hums
     }

@@ -70,7 +70,7 @@ extension EndToEnd {
         @Test("killed at twenty random points and started again, it delivers what an unbroken run does")
         func killed() async throws {
             try await withScratch { scratch in
-                let clip = try await Clip(seconds: 30).make(in: scratch)
+                let clip = try await Clip(seconds: 13, pause: 4.2).make(in: scratch)
                 let unbroken = try Mill(in: scratch.appendingPathComponent("unbroken"))
                 let (whole, report) = try await unbroken.run(clip, "--to", "es")
                 #expect(whole.status == 0, "\(whole.stdout)")

@@ -127,11 +127,17 @@ public enum ScriptFile {
         return head + rows.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
     }
 
-    /// RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it.
+    /// RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it, and so does one that
+    /// begins as such a text would then.
     private static func quoted(_ field: String) -> String {
-        let safe = field.first.map { "=+-@\t".contains($0) } == true && Double(field) == nil ? "'" + field : field
+        let safe = looksLikeFormula(field) && Double(field) == nil ? "'" + field : field
         guard safe.contains(where: { ",\"\n\r".contains($0) }) || safe.hasPrefix("#") else { return safe }
         return "\"" + safe.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    }
+
+    /// Whether a spreadsheet would compute it, apostrophes before it aside.
+    private static func looksLikeFormula(_ field: String) -> Bool {
+        field.first { $0 != "'" }.map { "=+-@\t".contains($0) } == true
     }
 
     private static func csv(_ path: String) throws -> Script {
@@ -141,9 +147,14 @@ public enum ScriptFile {
         if text.hasPrefix("\u{feff}") { text.removeFirst() }
         text = text.replacingOccurrences(of: "\r\n", with: "\n")
         var language: Language?
+        var duration: MediaTime?
+        // Counted as a spreadsheet counts: the head, if there is one, and the names of the columns come first.
+        var firstRow = 2
         // Spreadsheets may have quoted the head, and filled it up with commas.
         if let head = text.prefixMatch(of: /"?# language: ([A-Za-z0-9-]+)[^\n]*\n/) {
             language = try? Language(String(head.1))
+            duration = head.0.firstMatch(of: /duration: ([0-9.]+)/).flatMap { seconds(String($0.1)) }
+            firstRow = 3
             text = String(text[head.range.upperBound...])
         }
         let table: CSV<Named>
@@ -159,8 +170,8 @@ public enum ScriptFile {
             ($0, try Language($0))
         }
         let lines = try table.rows.enumerated().map { index, row -> Line in
-            guard let start = Double(row["start"] ?? ""), let end = Double(row["end"] ?? "") else {
-                throw invalid("Start and end have to be seconds.", "\(path), row \(index + 2)")
+            guard let start = seconds(row["start"]), let end = seconds(row["end"]) else {
+                throw invalid("Start and end have to be seconds.", "\(path), row \(index + firstRow)")
             }
             var translations: [Language: Translation] = [:]
             for (column, target) in targets {
@@ -169,19 +180,22 @@ public enum ScriptFile {
             }
             let speaker = row["speaker"] ?? ""
             return Line(
-                id: row["id"] ?? "", start: MediaTime(seconds: start), end: MediaTime(seconds: end),
+                id: row["id"] ?? "", start: start, end: end,
                 speaker: speaker.isEmpty ? nil : speaker, text: unquoted(row["text"] ?? ""),
                 translations: translations)
         }
         return Script(
-            language: try language ?? Language("en"), duration: lines.last?.end ?? .zero, lines: lines)
+            language: try language ?? Language("en"), duration: duration ?? lines.last?.end ?? .zero, lines: lines)
     }
 
     private static func unquoted(_ field: String) -> String {
-        guard field.hasPrefix("'"), let second = field.dropFirst().first, "=+-@\t".contains(second) else {
-            return field
-        }
-        return String(field.dropFirst())
+        field.hasPrefix("'") && looksLikeFormula(field) ? String(field.dropFirst()) : field
+    }
+
+    /// Seconds within the lifetime of a person; all else is a slip.
+    private static func seconds(_ field: String?) -> MediaTime? {
+        guard let seconds = Double(field ?? ""), abs(seconds) < 1e9 else { return nil }
+        return MediaTime(seconds: seconds)
     }
 
     // MARK: - Subtitles
