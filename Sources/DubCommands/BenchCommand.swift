@@ -49,7 +49,8 @@ struct BenchCommand: AsyncParsableCommand {
             let language = try Language("es")
             let report = try await Remuxer.run(
                 RemuxRequest(
-                    source: RunPaths.absolute(file), outputStem: (RunPaths.absolute(out) as NSString).deletingPathExtension,
+                    source: RunPaths.absolute(file),
+                    outputStem: (RunPaths.absolute(out) as NSString).deletingPathExtension,
                     audio: [AddedAudio(path: RunPaths.absolute(audio), language: language)],
                     subtitles: [AddedSubtitle(cues: cues, language: language)]))
             Console.result(try Console.json(report))

@@ -93,7 +93,8 @@ struct DoctorCommand: AsyncParsableCommand {
         for name in Settings.names {
             let (value, origin) = settings.resolve(name, flag: nil)
             guard let value else { continue }
-            findings.append(Finding(what: "setting \(name)", isGood: true, detail: "\(value) (from the \(origin.rawValue))"))
+            findings.append(
+                Finding(what: "setting \(name)", isGood: true, detail: "\(value) (from the \(origin.rawValue))"))
         }
         return findings
     }

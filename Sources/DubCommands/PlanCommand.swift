@@ -95,7 +95,8 @@ struct PlanCommand: AsyncParsableCommand {
             }
         }
         for (index, step) in graph.steps.enumerated() where !reached.contains(index) {
-            rows.append(Row(item: path, node: step.name + (step.axes.isEmpty ? "" : "[…]"), runs: true, reason: "waits"))
+            rows.append(
+                Row(item: path, node: step.name + (step.axes.isEmpty ? "" : "[…]"), runs: true, reason: "waits"))
         }
         return rows
     }

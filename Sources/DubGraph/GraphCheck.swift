@@ -121,7 +121,8 @@ struct GraphCheck {
     }
 
     private mutating func check(
-        _ reference: Pipeline.Reference, at place: Pipeline.Place, for input: StageSignature.Input, of step: Pipeline.Step
+        _ reference: Pipeline.Reference, at place: Pipeline.Place, for input: StageSignature.Input,
+        of step: Pipeline.Step
     ) {
         switch reference {
         case .given(let name):
@@ -138,7 +139,8 @@ struct GraphCheck {
                 fault(
                     place, "`\(stage).\(name)` is a list here, and `\(input.name)` takes one artifact.",
                     output.isList
-                        ? "Pick an element: `\(stage).\(name)[axis]`." : "Add \(quoted(producer.forEach)) to `for_each`.")
+                        ? "Pick an element: `\(stage).\(name)[axis]`."
+                        : "Add \(quoted(producer.forEach)) to `for_each`.")
             }
             if output.isList, gathered {
                 fault(place, "`\(stage).\(name)` would be a list of lists.", "Gather a single output instead.")
@@ -158,7 +160,8 @@ struct GraphCheck {
         let shared = producer.forEach.filter { step.forEach.contains($0) }
         if Array(producer.forEach.prefix(shared.count)) != shared {
             fault(
-                place, "`\(producer.name)` is gathered over an axis that comes before one it shares with `\(step.name)`.",
+                place,
+                "`\(producer.name)` is gathered over an axis that comes before one it shares with `\(step.name)`.",
                 "In `\(producer.name)`, put \(quoted(shared)) first in `for_each`.")
         }
     }
@@ -184,7 +187,8 @@ struct GraphCheck {
         switch axis.source {
         case .parameter(let name):
             guard let parameter = pipeline.parameters.first(where: { $0.name == name }) else {
-                fault(axis.place, "There is no parameter `\(name)`.", hint(name, among: pipeline.parameters.map(\.name)))
+                fault(
+                    axis.place, "There is no parameter `\(name)`.", hint(name, among: pipeline.parameters.map(\.name)))
                 return
             }
             if parameter.kind != .languages {
@@ -231,7 +235,9 @@ struct GraphCheck {
             }
         }
         let fanned = step.forEach.compactMap { name -> String? in
-            guard case .output(let stage, _) = pipeline.axes.first(where: { $0.name == name })?.source else { return nil }
+            guard case .output(let stage, _) = pipeline.axes.first(where: { $0.name == name })?.source else {
+                return nil
+            }
             return stage
         }
         return wired + fanned

@@ -22,8 +22,7 @@ public struct HTTPRequest: Sendable {
         public var total: Duration?
 
         /// Makes limits of time: by default 10 s to connect, 60 s of silence, no end in all.
-        public init(connect: Duration = .seconds(10), idle: Duration? = .seconds(60), total: Duration? = nil)
-        {
+        public init(connect: Duration = .seconds(10), idle: Duration? = .seconds(60), total: Duration? = nil) {
             self.connect = connect
             self.idle = idle
             self.total = total

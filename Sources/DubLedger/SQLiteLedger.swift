@@ -126,7 +126,8 @@ public final class SQLiteLedger: Ledger {
             try $0.execute(
                 sql: "INSERT INTO run (id, pipeline, parameters, started, state, process) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [
-                    run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue, run.process,
+                    run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue,
+                    run.process,
                 ])
         }
     }

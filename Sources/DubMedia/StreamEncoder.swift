@@ -112,8 +112,7 @@ struct StreamEncoder: ~Copyable {
         return ChannelLayout(copying: sameCount ?? widest ?? wish.raw)
     }
 
-    private static func sampleFormat(_ encoder: UnsafePointer<AVCodec>, _ codec: AudioCodec) -> AVSampleFormat
-    {
+    private static func sampleFormat(_ encoder: UnsafePointer<AVCodec>, _ codec: AudioCodec) -> AVSampleFormat {
         guard var entry = encoder.pointee.sample_fmts else { return AV_SAMPLE_FMT_FLT }
         var offered: [AVSampleFormat] = []
         while entry.pointee != AV_SAMPLE_FMT_NONE {

@@ -11,7 +11,8 @@ extension SubtitleFile {
         let demuxer = try Demuxer.open(path, cancellation: Cancellation())
         guard
             let stream = demuxer.streams.first(where: {
-                [AV_CODEC_ID_SUBRIP, AV_CODEC_ID_WEBVTT, AV_CODEC_ID_TEXT].contains($0.pointee.codecpar.pointee.codec_id)
+                [AV_CODEC_ID_SUBRIP, AV_CODEC_ID_WEBVTT, AV_CODEC_ID_TEXT].contains(
+                    $0.pointee.codecpar.pointee.codec_id)
             })
         else {
             throw DubError(
@@ -40,7 +41,9 @@ extension SubtitleFile {
     /// Without tags (`<i>`, `<v Anna>`), ASS overrides (`{\an8}`) and the entities that WebVTT needs.
     static func plain(_ text: String) -> String {
         var plain = text.replacing(/<[^<>]*>/, with: "").replacing(/\{\\[^{}]*\}/, with: "")
-        for (entity, character) in [("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&lrm;", ""), ("&rlm;", ""), ("&amp;", "&")] {
+        for (entity, character) in [
+            ("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&lrm;", ""), ("&rlm;", ""), ("&amp;", "&"),
+        ] {
             plain = plain.replacingOccurrences(of: entity, with: character)
         }
         return plain.trimmingCharacters(in: .whitespacesAndNewlines)

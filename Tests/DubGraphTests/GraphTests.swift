@@ -66,7 +66,8 @@ func faults(_ text: String) -> [String] {
         for expected in [
             "p.yaml:1:10: `version` has to be 1.", "`langauges` is no type.", "`split.index` is no list.",
             "Stage `split` gets no `file`.", "Did you mean `file`?", "There is no axis `prt`. Did you mean `part`?",
-            "Did you mean `split`?", "Did you mean `rate`?", "`${nobody}`", "There is no stage `joni`. Did you mean `join`?",
+            "Did you mean `split`?", "Did you mean `rate`?", "`${nobody}`",
+            "There is no stage `joni`. Did you mean `join`?",
         ] {
             #expect(found.contains { $0.contains(expected) }, "\(expected)\n\(found.joined(separator: "\n"))")
         }

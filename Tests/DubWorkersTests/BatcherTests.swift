@@ -195,8 +195,7 @@ private actor GateWorker: Worker {
 
     func capabilities() async throws -> Capabilities { Capabilities(tasks: [:]) }
 
-    func batch(_ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult]
-    {
+    func batch(_ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult] {
         let (stream, feed) = AsyncStream.makeStream(of: ItemResult.self)
         let index = batches.count
         batches.append(Batch(items: request.items, feed: feed))

@@ -95,8 +95,7 @@ private struct FixedWorker: Worker {
 
     func capabilities() async throws -> Capabilities { Capabilities(tasks: [:]) }
 
-    func batch(_ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult]
-    {
+    func batch(_ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult] {
         guard let outcome else { return [] }
         let results = request.items.map { ItemResult(id: $0["id"]?.string ?? "", outcome: outcome) }
         results.forEach(onResult)

@@ -137,8 +137,7 @@ extension Muxer {
     }
 
     /// Copies the file's own tags and its chapters; `shift` moves the chapters, in microseconds.
-    func copyHead(of source: UnsafeMutablePointer<AVFormatContext>, sameContainer: Bool, shift: Int64) throws
-    {
+    func copyHead(of source: UnsafeMutablePointer<AVFormatContext>, sameContainer: Bool, shift: Int64) throws {
         av_dict_copy(&context.pointee.metadata, source.pointee.metadata, 0)
         if !sameContainer {
             for key in ["major_brand", "minor_version", "compatible_brands", "encoder"] {

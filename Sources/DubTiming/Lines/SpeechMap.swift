@@ -82,8 +82,9 @@ struct SpeechMap {
             let before = number > 0 ? home[ranges[number - 1].upperBound - 1] : -1
             let after = number + 1 < ranges.count ? home[ranges[number + 1].lowerBound] : speech.count
             var low = first
-            while low - 1 > before, !taken.contains(low - 1), covers(words[range.lowerBound], speech[low - 1])
-            { low -= 1 }
+            while low - 1 > before, !taken.contains(low - 1), covers(words[range.lowerBound], speech[low - 1]) {
+                low -= 1
+            }
             var high = last
             while high + 1 < after, covers(words[range.upperBound - 1], speech[high + 1]) { high += 1 }
             for index in low...high {

@@ -16,8 +16,7 @@ public struct TranslationCall: Sendable {
         public var target: String
 
         /// Makes a request.
-        public init(text: String, before: [String] = [], after: [String] = [], source: String, target: String)
-        {
+        public init(text: String, before: [String] = [], after: [String] = [], source: String, target: String) {
             self.text = text
             self.before = before
             self.after = after
