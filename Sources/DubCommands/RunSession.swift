@@ -185,7 +185,7 @@ struct RunSession: Sendable {
     static func stems(_ files: [String]) -> [String] {
         let plain = files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
         let counts = Dictionary(plain.map { ($0, 1) }, uniquingKeysWith: +)
-        var taken: [String: Int] = [:]
+        var taken: Set<String> = []
         return zip(files, plain).map { file, stem in
             var name = stem
             if counts[stem, default: 0] > 1 {
@@ -193,8 +193,13 @@ struct RunSession: Sendable {
                 let suffix = (file as NSString).pathExtension
                 name = [folder, stem, suffix].filter { !$0.isEmpty && $0 != "/" }.joined(separator: "-")
             }
-            taken[name, default: 0] += 1
-            return taken[name] == 1 ? name : "\(name)-\(taken[name, default: 1])"
+            var free = name
+            var number = 1
+            while !taken.insert(free).inserted {
+                number += 1
+                free = "\(name)-\(number)"
+            }
+            return free
         }
     }
 }

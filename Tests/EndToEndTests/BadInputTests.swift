@@ -60,8 +60,13 @@ extension EndToEnd {
                 let fast = try await Clip(
                     seconds: 12, name: "fast.mp4", options: ["-movflags", "+faststart"]
                 ).make(in: scratch)
-                let data = try Data(contentsOf: URL(fileURLWithPath: fast))
-                try data.prefix(data.count * 3 / 4).write(to: scratch.appendingPathComponent("cut.mp4"))
+                var data = try Data(contentsOf: URL(fileURLWithPath: fast))
+                let hole = data.count * 6 / 10..<data.count * 7 / 10
+                data.replaceSubrange(hole, with: Data(count: hole.count))
+                try data.write(to: scratch.appendingPathComponent("cut.mp4"))
+                let (refusal, refused) = try await mill.run(mill.path("cut.mp4"), "--to", "es")
+                #expect(refusal.status == 1)
+                #expect(try refused.item.error?.code == "media.damaged")
                 let (outcome, report) = try await mill.run(
                     mill.path("cut.mp4"), "--to", "es", "--damaged", "accept")
                 #expect([0, 3].contains(outcome.status), "\(outcome.stdout)")

@@ -28,7 +28,9 @@ extension EndToEnd {
                 try FileManager.default.copyItem(atPath: mill.out + "/clip.es.script.json", toPath: script)
                 let table = mill.path("clip.csv")
                 #expect(try await mill.dubmill("script", "export", script, table).status == 0)
-                try replace("[es] Somebody hums at 240 hertz.", by: "Alguien canta, \"la la la\" y más.", in: table)
+                try replace(
+                    "[es] Somebody hums at 240 hertz.", by: "\"Alguien canta, \"\"la la la\"\" y más.\"",
+                    in: table)
                 let imported = try await mill.dubmill("script", "import", table, "--into", script)
                 #expect(imported.status == 0)
                 #expect(imported.stderr.hasPrefix("1 of "))

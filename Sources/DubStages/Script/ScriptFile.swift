@@ -201,7 +201,12 @@ public enum ScriptFile {
     // MARK: - Subtitles
 
     private static func subtitles(_ path: String, _ target: Language?) async throws -> Script {
-        let cues = try await MediaThread.run { _ in try SubtitleFile.read(path) }
+        let cues: [Cue]
+        do {
+            cues = try await MediaThread.run { _ in try SubtitleFile.read(path) }
+        } catch let error as DubError where [.mediaUnreadable, .mediaNoStream].contains(error.code) {
+            throw invalid("The file holds no subtitles: \(error.what)", path, error)
+        }
         guard !cues.isEmpty else { throw invalid("There is no cue in this file.", path) }
         let lines = cues.map { cue in
             let text = cue.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
