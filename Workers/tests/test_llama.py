@@ -40,8 +40,10 @@ def probabilities(model: Llama, line: str, target: str = "es") -> str:
     """All token probabilities of an answer, to the last bit."""
     before = ["Well, I think"] if line in ("She did.", "He came, but") else []
     chat = messages(line, "en", target, before=before)
-    model._settle(chat)
-    answer = model._server.handle_chat_completions(
+    lane = model._lanes.get()
+    model._lanes.put(lane)
+    model._settle(lane, chat)
+    answer = lane.server.handle_chat_completions(
         {
             "messages": chat,
             "max_tokens": 12,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +14,61 @@ from ..schedule import Cancel
 from ..translation.checks import clean, faults
 from ..translation.languages import SCRIPTS, name_of
 from ..translation.prompt import REGISTERS, Message, messages
-from .base import Call, Context, Done, Engine, Job, attempt
+from .base import Context, Engine, Job
 
-_GROUP = 4
+_LANES = 4
 _CONTEXT_TOKENS = 1536
 _MAX_CHARACTERS = 1500
 _ATTEMPTS = 2
 _SIGN = "\u241e"
 
 
-class Llama(Engine):
-    """translate, one line at a time on all cores.
+class Lane:
+    """One instance of the model, and what its cache holds."""
 
-    Two lines side by side would take a seventh less time. But then the shapes of the matrices,
-    and with them the last bits of the sums, depend on which lines meet; and now and then a
-    translation does too. For the same reason every line finds the cache in the same state.
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.cached: Message | None = None
+        self.first = b""
+
+
+class Llama(Engine):
+    """translate, lines side by side, each in an instance of the model with cores of its own.
+
+    Lines that share an instance would share matrices too: their shapes, and with them the last
+    bits of the sums, would depend on which lines meet, and now and then a translation would.
+    Threads that share a line meet at a barrier hundreds of times a token. So every line has an
+    instance for itself, and finds its cache in the same state.
     """
 
     revision = 1
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.cores = context.threads
+        self.width = min(context.threads, _LANES)
+        self.cores = context.threads // self.width
+        self._lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
 
     def load(self) -> None:
-        """Load the weights. llama.cpp insists on listening: on a socket that is removed at once."""
+        """Load the weights, once a lane; the file's pages are shared."""
         # Its threads meet at a barrier hundreds of times a token. Spinning there while another
         # process has one of the cores made a batch four times slower; sleeping costs nothing
         # measurable when the cores are free. Read when the library is loaded, so set first.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        for _ in range(self.width):
+            self._lanes.put(Lane(self._server()))
+
+    def _server(self) -> Any:
+        """An instance. llama.cpp insists on listening: on a socket that is removed at once."""
         import xllamacpp
 
-        threads = self.context.threads
         params = xllamacpp.CommonParams()
         params.model.path = str(self.context.store.folder(self.model.name) / "model.gguf")
         params.n_parallel = 1
         params.n_ctx = _CONTEXT_TOKENS
         params.cache_ram_mib = 0
-        params.cpuparams.n_threads = threads
-        params.cpuparams_batch.n_threads = threads
+        params.cpuparams.n_threads = self.cores
+        params.cpuparams_batch.n_threads = self.cores
         params.sampling.temp = 0.0
         params.warmup = False
         params.verbosity = 0
@@ -61,32 +76,15 @@ class Llama(Engine):
         private = Path(tempfile.mkdtemp(prefix="dubmill-"))
         try:
             params.hostnames = [str(private / "llama.sock")]
-            self._server = xllamacpp.Server(params)
+            return xllamacpp.Server(params)
         except RuntimeError as error:
             raise WorkerError("internal", f"{self.model.name} does not load: {error}") from error
         finally:
             shutil.rmtree(private, ignore_errors=True)
-        self._cached: Message | None = None
-        self._first = b""
 
     def capability(self, task: str) -> dict[str, Any]:
         """Every pair of the model's languages."""
         return {"languages": list(self.model.languages)}
-
-    def grouped(self, jobs: Sequence[Job]) -> Iterator[tuple[Call, list[Job]]]:
-        """A few lines a call, so that the cores are held for a few seconds at a time."""
-        for first in range(0, len(jobs), _GROUP):
-            group = list(jobs[first : first + _GROUP])
-            yield partial(self._together, group), group
-
-    def _together(self, group: list[Job], done: Done) -> None:
-        with self.context.cores.hold(self.cores, group[0].cancel) as granted:
-            failure = attempt(self.ready)
-            for job in group:
-                if isinstance(failure, WorkerError):
-                    done(job, failure)
-                else:
-                    done(job, attempt(partial(self.counted, job, granted)))
 
     def perform(self, job: Job) -> dict[str, Any]:
         """`{text, engine, attempts, notes}`; asks twice at most, then `rejected_output`."""
@@ -117,9 +115,12 @@ class Llama(Engine):
         wrong: list[str] = []
         for attempt_number in range(1, _ATTEMPTS + 1):
             chat = messages(text, source, target, register, before, after, wrong)
-            answer, finished = self._ask(
-                chat, _token_limit(text, source, target), bool(wrong), job.cancel
-            )
+            lane = self._lanes.get()
+            try:
+                limit = _token_limit(text, source, target)
+                answer, finished = self._ask(lane, chat, limit, bool(wrong), job.cancel)
+            finally:
+                self._lanes.put(lane)
             translation = clean(answer, text)
             wrong = faults(text, translation, source, target)
             if not finished:
@@ -135,7 +136,7 @@ class Llama(Engine):
             notes.append(f"attempt {attempt_number} rejected: {'; '.join(wrong)}")
         raise WorkerError("rejected_output", f"{'; '.join(wrong)}: {translation!r}")
 
-    def _settle(self, chat: list[Message]) -> None:
+    def _settle(self, lane: Lane, chat: list[Message]) -> None:
         """Bring the cache into the one state in which every line of a pair finds it.
 
         The cache has to end where the line begins. It does when the line before began with
@@ -144,27 +145,27 @@ class Llama(Engine):
         """
         instruction, first = chat[0], chat[-1]["content"].encode()[:1]
         plain = len(chat) == 2
-        known = self._cached == instruction
-        if not (known and plain and self._first and self._first != first):
-            self._server.handle_chat_completions(
+        known = lane.cached == instruction
+        if not (known and plain and lane.first and lane.first != first):
+            lane.server.handle_chat_completions(
                 {
                     "messages": [instruction, {"role": "user", "content": _SIGN}],
                     "max_tokens": 0,
                     "cache_prompt": known,
                 }
             )
-        self._cached = instruction
+        lane.cached = instruction
         # What follows the instruction is not the line when neighbours are in between.
-        self._first = first if plain else b""
+        lane.first = first if plain else b""
 
     def _ask(
-        self, chat: list[Message], limit: int, again: bool, cancel: Cancel
+        self, lane: Lane, chat: list[Message], limit: int, again: bool, cancel: Cancel
     ) -> tuple[str, bool]:
         """The model's answer, and whether it came to an end by itself.
 
         The second time repetition costs a little, or a loop would come out as it did before.
         """
-        self._settle(chat)
+        self._settle(lane, chat)
         pieces: list[str] = []
         reasons: list[str] = []
         failures: list[str] = []
@@ -191,7 +192,7 @@ class Llama(Engine):
             "stream": True,
             "cache_prompt": True,
         }
-        self._server.handle_chat_completions(request, receive)
+        lane.server.handle_chat_completions(request, receive)
         cancel.check()
         if failures:
             raise WorkerError("internal", f"{self.model.name}: {failures[0]}")
