@@ -72,11 +72,13 @@ import Testing
                 "a.mp4", "--to", "es, pt-BR,", "--from", "en", "--voice-engine", "pico", "--set", "speed=1.5", "--set",
                 "count=3", "--set", "loud=true", "--set", "name=a=b", "--set", "empty=",
             ])
-            let given = options.parameters(try Settings(environment: [:], folder: scratch.path))
+            let settings = try Settings(
+                environment: ["DUBMILL_TRANSLATOR": "apertium", "DUBMILL_RECOGNISER": "other"], folder: scratch.path)
+            let given = options.parameters(settings, declared: ["to", "from", "recogniser"])
             #expect(
                 given == [
                     "to": ["es", "pt-BR"], "from": "en", "voice-engine": "pico", "speed": 1.5, "count": 3, "loud": true,
-                    "name": "a=b", "empty": "",
+                    "name": "a=b", "empty": "", "recogniser": "other",
                 ])
         }
     }
