@@ -83,10 +83,12 @@ struct Mill {
     }
 
     /// Starts dubmill in the folder `user`.
-    func start(_ arguments: [String], _ extra: [String: String] = [:]) throws -> Running {
+    func start(
+        _ arguments: [String], _ extra: [String: String] = [:], terminal: Terminal? = nil
+    ) throws -> Running {
         try Running(
             Self.program, arguments, environment: environment.merging(extra) { $1 },
-            currentFolder: folder.appendingPathComponent("user"), logs: folder)
+            currentFolder: folder.appendingPathComponent("user"), logs: folder, terminal: terminal)
     }
 
     /// Runs dubmill to its end.

@@ -19,10 +19,10 @@ final class Running: Sendable {
     private let ended: AsyncStream<Void>
     private let began = Box(ContinuousClock.now)
 
-    /// Starts `executable` with nothing to read and an environment of its own.
+    /// Starts `executable` with nothing to read and an environment of its own; stderr goes to `terminal` if given.
     init(
         _ executable: String, _ arguments: [String], environment: [String: String], currentFolder: URL,
-        logs: URL
+        logs: URL, terminal: Terminal? = nil
     ) throws {
         folder = logs.appendingPathComponent("log-\(UInt32.random(in: .min ... .max))", isDirectory: true)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -33,7 +33,8 @@ final class Running: Sendable {
         process.currentDirectoryURL = currentFolder
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try Self.file(folder.appendingPathComponent("stdout"))
-        process.standardError = try Self.file(folder.appendingPathComponent("stderr"))
+        let errors = try Self.file(folder.appendingPathComponent("stderr"))
+        process.standardError = terminal?.replica ?? errors
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         ended = stream
         process.terminationHandler = { _ in continuation.finish() }
