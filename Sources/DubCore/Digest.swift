@@ -3,26 +3,71 @@ public import Foundation
 
 /// The SHA-256 of some bytes: the name of an artifact, and the key of a node.
 public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
-    /// 64 lower-case hexadecimal digits.
-    public let hex: String
+    // Four words, most significant first, instead of a text: runs hold hundreds of thousands of them.
+    private let words: SIMD4<UInt64>
 
     /// Adopts a digest in hexadecimal.
     ///
     /// - Returns: `nil` unless `hex` is 64 hexadecimal digits; upper case is folded.
     public init?(hex: String) {
-        guard hex.utf8.count == 64, hex.allSatisfy(\.isHexDigit) else { return nil }
-        self.hex = hex.lowercased()
+        var words = SIMD4<UInt64>()
+        var count = 0
+        for digit in hex.utf8 {
+            guard let value = Self.value(of: digit), count < 64 else { return nil }
+            words[count / 16] = words[count / 16] << 4 | value
+            count += 1
+        }
+        guard count == 64 else { return nil }
+        self.words = words
+    }
+
+    /// Adopts the 32 bytes of a digest.
+    ///
+    /// - Returns: `nil` unless there are 32.
+    public init?(bytes: some Sequence<UInt8>) {
+        var words = SIMD4<UInt64>()
+        var count = 0
+        for byte in bytes {
+            guard count < 32 else { return nil }
+            words[count / 8] = words[count / 8] << 8 | UInt64(byte)
+            count += 1
+        }
+        guard count == 32 else { return nil }
+        self.words = words
     }
 
     private init(_ digest: SHA256Digest) {
-        let digits = Array("0123456789abcdef".utf8)
-        var text = [UInt8]()
-        text.reserveCapacity(64)
-        for byte in digest {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+        words = digest.withUnsafeBytes { bytes in
+            SIMD4((0..<4).map { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) })
         }
-        hex = String(decoding: text, as: UTF8.self)
+    }
+
+    private static func value(of digit: UInt8) -> UInt64? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(digit - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(digit - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(digit - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    public var hex: String {
+        let digits: StaticString = "0123456789abcdef"
+        return String(unsafeUninitializedCapacity: 64) { text in
+            for index in 0..<64 {
+                let nibble = words[index / 16] >> UInt64(60 - index % 16 * 4) & 15
+                text[index] = digits.utf8Start[Int(nibble)]
+            }
+            return 64
+        }
+    }
+
+    /// The 32 bytes.
+    public var bytes: Data {
+        var data = Data(capacity: 32)
+        for index in 0..<4 { withUnsafeBytes(of: words[index].bigEndian) { data.append(contentsOf: $0) } }
+        return data
     }
 
     /// The digest of bytes in memory.
@@ -32,7 +77,12 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
 
     /// The digest of a text's UTF-8.
     public static func of(_ text: String) -> Digest {
-        of(Data(text.utf8))
+        var text = text
+        return text.withUTF8 { bytes in
+            var hash = SHA256()
+            hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+            return Digest(hash.finalize())
+        }
     }
 
     /// The digest of a file, read in pieces of 1 MiB.

@@ -29,16 +29,18 @@ public struct Fingerprint: Hashable, Sendable, Codable {
         }
     }
 
-    /// SHA-256 of the canonical JSON.
-    public var key: Digest {
-        .of(
-            JSONValue.object([
-                "stage": .string(stage), "version": .integer(Int64(version)), "parameters": .object(parameters),
-                "inputs": .object(inputs.mapValues { .string($0.hex) }),
-                "models": .array(
-                    models.map { .object(["name": .string($0.name), "digest": .string($0.digest)]) }),
-            ]).canonical)
+    /// The canonical JSON: equal fingerprints have equal texts.
+    public var canonical: String {
+        JSONValue.object([
+            "stage": .string(stage), "version": .integer(Int64(version)), "parameters": .object(parameters),
+            "inputs": .object(inputs.mapValues { .string($0.hex) }),
+            "models": .array(
+                models.map { .object(["name": .string($0.name), "digest": .string($0.digest)]) }),
+        ]).canonical
     }
+
+    /// SHA-256 of the canonical JSON.
+    public var key: Digest { .of(canonical) }
 }
 
 /// Why a node has to run, or that it need not.

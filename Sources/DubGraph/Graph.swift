@@ -20,6 +20,10 @@ public struct Graph: Sendable {
         public let parameters: [String: JSONValue]
         /// The longest way from a stage that reads nothing but what was given.
         public let depth: Int
+        /// Whether its nodes are needed; `nil` where they always are.
+        public let when: Condition?
+        /// How its nodes are run.
+        public let policy: RunPolicy
     }
 
     /// Where an input comes from.

@@ -287,7 +287,7 @@ extension GraphCheck {
                 Graph.Step(
                     name: name, signature: signature, axes: step.forEach.compactMap { axisIndex[$0] }, inputs: inputs,
                     parameters: signature.parameters.merging(step.with, uniquingKeysWith: { $1 }),
-                    depth: before.max() ?? 0))
+                    depth: before.max() ?? 0, when: step.when, policy: step.policy))
         }
         let axes = pipeline.axes.map { axis in
             switch axis.source {

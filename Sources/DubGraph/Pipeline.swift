@@ -71,6 +71,10 @@ public struct Pipeline: Sendable {
         public var withPlaces: [String: Place]
         /// The axes it runs over, outermost first.
         public var forEach: [String]
+        /// Whether its nodes are needed; `nil` where they always are.
+        public var when: Condition?
+        /// How its nodes are run.
+        public var policy = RunPolicy()
         /// Where it is written.
         public var place: Place
     }

@@ -113,7 +113,7 @@ public struct PipelineReader {
         }
         return Pipeline.Step(
             name: name, uses: uses, inputs: inputs, with: with, withPlaces: withPlaces, forEach: forEach ?? [],
-            place: place(node))
+            when: nil, place: place(node))
     }
 
     private mutating func delivery(_ node: Node) -> Pipeline.Delivery? {

@@ -124,6 +124,10 @@ extension SQLiteLedger {
         }
     }
 
+    private static func decoded<Value: Decodable>(_ text: String) -> Value? {
+        try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
+    }
+
     private static func run(from row: Row) -> RunRecord {
         let parameters: String = row["parameters"]
         let ended: Double? = row["ended"]
@@ -131,6 +135,7 @@ extension SQLiteLedger {
             id: row["id"], pipeline: row["pipeline"],
             parameters: (try? JSONValue.parse(Data(parameters.utf8)))?.object ?? [:],
             started: Date(timeIntervalSince1970: row["started"]), ended: ended.map { Date(timeIntervalSince1970: $0) },
-            state: RunRecord.State(rawValue: row["state"]) ?? .interrupted, process: row["process"])
+            state: RunRecord.State(rawValue: row["state"]) ?? .interrupted, process: row["process"],
+            request: decoded(row["request"]) ?? RunRequest(), graph: decoded(row["graph"]) ?? [])
     }
 }

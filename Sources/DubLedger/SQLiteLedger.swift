@@ -12,6 +12,7 @@ internal import GRDB
 public final class SQLiteLedger: Ledger {
     let pool: DatabasePool
     private let writer: GroupWriter
+    private let owners: Owners
 
     /// Opens or makes the ledger and brings it to the present schema.
     ///
@@ -27,6 +28,7 @@ public final class SQLiteLedger: Ledger {
             throw Self.failed(error, path)
         }
         writer = GroupWriter(pool: pool)
+        owners = try Owners(folder: (path as NSString).deletingLastPathComponent + "/owners")
     }
 
     static func failed(_ error: any Error, _ path: String) -> DubError {
@@ -46,53 +48,126 @@ public final class SQLiteLedger: Ledger {
 
     // MARK: - Results
 
-    /// What a node with this key wrote.
-    public func outputs(for key: Digest) async throws -> [String: StageValue]? {
-        let text = try await read {
-            try String.fetchOne($0, sql: "SELECT outputs FROM result WHERE key = ?", arguments: [key.hex])
+    /// What nodes with these keys wrote.
+    public func outputs(for keys: [Digest]) async throws -> [Digest: [String: StageValue]] {
+        try await read { database in
+            let statement = try database.cachedStatement(sql: "SELECT outputs FROM result WHERE key = ?")
+            var found: [Digest: [String: StageValue]] = [:]
+            for key in keys {
+                guard let text = try String.fetchOne(statement, arguments: [key.bytes]) else { continue }
+                found[key] = ResultText.read(text)
+            }
+            return found
         }
-        return try text.map { try JSONDecoder().decode([String: StageValue].self, from: Data($0.utf8)) }
     }
 
-    /// The fingerprint under a node's name, by the item's path.
-    public func lastFingerprint(of node: String, item: String) async throws -> Fingerprint? {
-        let text = try await read {
-            try String.fetchOne(
-                $0, sql: "SELECT fingerprint FROM last WHERE source = ? AND node = ?", arguments: [item, node])
-        }
-        return try text.map { try JSONDecoder().decode(Fingerprint.self, from: Data($0.utf8)) }
-    }
-
-    /// Writes the node; a node that is done also becomes the result of its key.
-    public func record(_ node: NodeRecord) async throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let outputs = String(decoding: try encoder.encode(node.outputs), as: UTF8.self)
-        let fingerprint = String(decoding: try encoder.encode(node.fingerprint), as: UTF8.self)
-        let error = try node.error.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
-        try await writer.write { database in
-            try database.execute(
+    /// The fingerprints under nodes' names, by the item's path.
+    public func lastFingerprints(of nodes: [String], item: String) async throws -> [String: Fingerprint] {
+        let texts = try await read { database in
+            let statement = try database.cachedStatement(
                 sql: """
-                    INSERT OR REPLACE INTO node
-                    (run, item, node, stage, key, reason, state, started, seconds, attempts, error)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
+                    SELECT fingerprint FROM last JOIN result ON result.key = last.key
+                    WHERE source = ? AND node = ? AND fingerprint <> ''
+                    """)
+            var found: [String: String] = [:]
+            for node in nodes { found[node] = try String.fetchOne(statement, arguments: [item, node]) }
+            return found
+        }
+        return try texts.mapValues { try JSONDecoder().decode(Fingerprint.self, from: Data($0.utf8)) }
+    }
+
+    /// Claims what nobody who lives has claimed.
+    public func claim(_ keys: [Digest]) async throws -> Set<Digest> {
+        let owners = owners
+        return try await writer.write { database in
+            let insert = try database.cachedStatement(sql: "INSERT OR IGNORE INTO claim (key, owner) VALUES (?, ?)")
+            let holder = try database.cachedStatement(sql: "SELECT owner FROM claim WHERE key = ?")
+            var claimed: Set<Digest> = []
+            for key in keys {
+                try insert.execute(arguments: [key.bytes, owners.own])
+                if database.changesCount == 1 {
+                    claimed.insert(key)
+                    continue
+                }
+                guard let owner = try String.fetchOne(holder, arguments: [key.bytes]), !owners.isAlive(owner) else {
+                    continue
+                }
+                try database.execute(sql: "DELETE FROM claim WHERE owner = ?", arguments: [owner])
+                try insert.execute(arguments: [key.bytes, owners.own])
+                claimed.insert(key)
+            }
+            return claimed
+        }
+    }
+
+    /// Lets go of this process's claims.
+    public func release(_ keys: [Digest]) async throws {
+        let own = owners.own
+        try await writer.write { database in
+            let delete = try database.cachedStatement(sql: "DELETE FROM claim WHERE key = ? AND owner = ?")
+            for key in keys { try delete.execute(arguments: [key.bytes, own]) }
+        }
+    }
+
+    /// Writes the nodes; one that is done also becomes the result of its key, one that failed a dead letter.
+    public func record(_ nodes: [NodeRecord]) async throws {
+        let own = owners.own
+        try await writer.write { database in
+            for node in nodes { try Self.write(node, owner: own, in: database) }
+        }
+    }
+
+    private static func write(_ node: NodeRecord, owner: String, in database: Database) throws {
+        let key = node.key.bytes
+        let error = try node.error.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
+        try database.cachedStatement(
+            sql: """
+                INSERT OR REPLACE INTO node
+                (run, item, node, stage, key, reason, state, queued, started, seconds, attempts, error, log)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(
+            arguments: [
+                node.run, node.item, node.node, node.stage, key, node.reason, node.state.rawValue,
+                node.queued.timeIntervalSince1970, node.started.timeIntervalSince1970, node.seconds, node.attempts,
+                error, node.log,
+            ])
+        if node.state == .failed {
+            try database.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO dead (source, node, run, item, stage, key, attempts, error, log, failed)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(
                 arguments: [
-                    node.run, node.item, node.node, node.fingerprint.stage, node.key.hex, node.reason,
-                    node.state.rawValue, node.started.timeIntervalSince1970, node.seconds, node.attempts, error,
+                    node.source, node.node, node.run, node.item, node.stage, key, node.attempts, error, node.log,
+                    node.started.timeIntervalSince1970 + node.seconds,
                 ])
-            if node.state == .done {
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO result (key, stage, outputs, seconds, made) VALUES (?, ?, ?, ?, ?)",
-                    arguments: [
-                        node.key.hex, node.fingerprint.stage, outputs, node.seconds, Date().timeIntervalSince1970,
-                    ])
-            }
-            if node.state != .failed {
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO last (source, node, fingerprint) VALUES (?, ?, ?)",
-                    arguments: [node.source, node.node, fingerprint])
-            }
+        } else {
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO last (source, node, key) VALUES (?, ?, ?)
+                    ON CONFLICT (source, node) DO UPDATE SET key = excluded.key WHERE key <> excluded.key
+                    """
+            ).execute(arguments: [node.source, node.node, key])
+            try database.cachedStatement(sql: "DELETE FROM dead WHERE source = ? AND node = ?")
+                .execute(arguments: [node.source, node.node])
+        }
+        if node.state == .done {
+            try database.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO result (key, stage, fingerprint, outputs, seconds, made)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(
+                arguments: [
+                    key, node.stage, node.fingerprint, ResultText.write(node.outputs), node.seconds,
+                    node.started.timeIntervalSince1970 + node.seconds,
+                ])
+        }
+        if node.state != .cached {
+            try database.cachedStatement(sql: "DELETE FROM claim WHERE key = ? AND owner = ?")
+                .execute(arguments: [key, owner])
         }
     }
 
@@ -122,12 +197,17 @@ public final class SQLiteLedger: Ledger {
     /// Opens a run.
     public func begin(_ run: RunRecord) async throws {
         let parameters = JSONValue.object(run.parameters).canonical
+        let request = try JSONValue(encoding: run.request).canonical
+        let graph = try JSONValue(encoding: run.graph).canonical
         try await writer.write {
             try $0.execute(
-                sql: "INSERT INTO run (id, pipeline, parameters, started, state, process) VALUES (?, ?, ?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO run (id, pipeline, parameters, started, state, process, request, graph)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue,
-                    run.process,
+                    run.process, request, graph,
                 ])
         }
     }

@@ -1,3 +1,6 @@
+internal import DubCore
+internal import DubGraph
+internal import Foundation
 internal import GRDB
 
 /// The ledger's tables, as migrations that are never changed once released.
@@ -39,6 +42,64 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2 claims, dead letters, keys as bytes", migrate: second)
         return migrator
+    }
+
+    private static func second(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                ALTER TABLE run ADD COLUMN request TEXT NOT NULL DEFAULT '{}';
+                ALTER TABLE run ADD COLUMN graph TEXT NOT NULL DEFAULT '[]';
+                ALTER TABLE node RENAME TO node_1;
+                ALTER TABLE result RENAME TO result_1;
+                DROP TABLE last;
+                -- What became of a node in a run. `queued`: when its inputs were there.
+                CREATE TABLE node (
+                    run TEXT NOT NULL, item INTEGER NOT NULL, node TEXT NOT NULL, stage TEXT NOT NULL,
+                    key BLOB NOT NULL, reason TEXT NOT NULL, state TEXT NOT NULL, queued REAL NOT NULL,
+                    started REAL NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL, error TEXT, log TEXT,
+                    PRIMARY KEY (run, item, node)
+                ) STRICT, WITHOUT ROWID;
+                -- The cache: what a key's node wrote. `fingerprint` is the canonical JSON that the key is the digest of.
+                CREATE TABLE result (
+                    key BLOB PRIMARY KEY, stage TEXT NOT NULL, fingerprint TEXT NOT NULL, outputs TEXT NOT NULL,
+                    seconds REAL NOT NULL, made REAL NOT NULL
+                ) STRICT;
+                -- The key that a node last had: what explains why it runs again.
+                CREATE TABLE last (
+                    source TEXT NOT NULL, node TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (source, node)
+                ) STRICT, WITHOUT ROWID;
+                -- Keys that a living process is running: see Owners.
+                CREATE TABLE claim (key BLOB PRIMARY KEY, owner TEXT NOT NULL) STRICT, WITHOUT ROWID;
+                -- Nodes that failed for good and were not made good since.
+                CREATE TABLE dead (
+                    source TEXT NOT NULL, node TEXT NOT NULL, run TEXT NOT NULL, item INTEGER NOT NULL,
+                    stage TEXT NOT NULL, key BLOB NOT NULL, attempts INTEGER NOT NULL, error TEXT, log TEXT,
+                    failed REAL NOT NULL, PRIMARY KEY (source, node)
+                ) STRICT, WITHOUT ROWID;
+                """)
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM node_1") {
+            guard let key = Digest(hex: row["key"]) else { continue }
+            try database.execute(
+                sql: """
+                    INSERT INTO node (run, item, node, stage, key, reason, state, queued, started, seconds, attempts, error)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    row["run"], row["item"], row["node"], row["stage"], key.bytes, row["reason"], row["state"],
+                    row["started"], row["started"], row["seconds"], row["attempts"], row["error"],
+                ])
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM result_1") {
+            let outputs: String = row["outputs"]
+            guard let key = Digest(hex: row["key"]),
+                let values = try? JSONDecoder().decode([String: StageValue].self, from: Data(outputs.utf8))
+            else { continue }
+            try database.execute(
+                sql: "INSERT INTO result (key, stage, fingerprint, outputs, seconds, made) VALUES (?, ?, '', ?, ?, ?)",
+                arguments: [key.bytes, row["stage"], ResultText.write(values), row["seconds"], row["made"]])
+        }
+        try database.execute(sql: "DROP TABLE node_1; DROP TABLE result_1;")
     }
 }

@@ -6,11 +6,21 @@ public import Foundation
 ///
 /// A call that returns has been written; what a crash may take is stated by the implementation.
 public protocol Ledger: Sendable {
-    /// What a node with this key wrote, if one ever finished.
-    func outputs(for key: Digest) async throws -> [String: StageValue]?
+    /// What the nodes with these keys wrote, of those of which one ever finished.
+    func outputs(for keys: [Digest]) async throws -> [Digest: [String: StageValue]]
 
-    /// The fingerprint that a node of this name last had for this item; the item goes by its path.
-    func lastFingerprint(of node: String, item: String) async throws -> Fingerprint?
+    /// The fingerprints that nodes of these names last had for this item, of those that had one; the item goes by its
+    /// path.
+    func lastFingerprints(of nodes: [String], item: String) async throws -> [String: Fingerprint]
+
+    /// Asks for the right to run the nodes with these keys: nobody else runs them until they are recorded or let go.
+    ///
+    /// - Returns: the keys that are now the caller's. Others are being run elsewhere: look again later. The claims of a
+    ///   process that died are void.
+    func claim(_ keys: [Digest]) async throws -> Set<Digest>
+
+    /// Lets go of keys that were claimed and not recorded as done.
+    func release(_ keys: [Digest]) async throws
 
     /// The digest of a file, if it was taken while the file was as it is now.
     func digest(of file: FileIdentity) async throws -> Digest?
@@ -21,14 +31,29 @@ public protocol Ledger: Sendable {
     /// Opens a run.
     func begin(_ run: RunRecord) async throws
 
-    /// Writes what became of a node.
-    func record(_ node: NodeRecord) async throws
+    /// Writes what became of nodes; the claims on their keys end.
+    func record(_ nodes: [NodeRecord]) async throws
 
     /// Writes what became of an item, and again when that changes.
     func record(_ item: ItemRecord, in run: String) async throws
 
     /// Closes a run.
     func end(run: String, state: RunRecord.State, at time: Date) async throws
+}
+
+extension Ledger {
+    /// What a node with this key wrote, if one ever finished.
+    public func outputs(for key: Digest) async throws -> [String: StageValue]? {
+        try await outputs(for: [key])[key]
+    }
+
+    /// The fingerprint that a node of this name last had for this item.
+    public func lastFingerprint(of node: String, item: String) async throws -> Fingerprint? {
+        try await lastFingerprints(of: [node], item: item)[node]
+    }
+
+    /// Writes what became of a node.
+    public func record(_ node: NodeRecord) async throws { try await record([node]) }
 }
 
 /// A file as the file system names it: while this stays equal, so does its content (but for hostile clocks).
@@ -78,11 +103,15 @@ public struct RunRecord: Sendable, Codable {
     public var state: State
     /// The process that runs it.
     public var process: Int32
+    /// What was asked for, so that it can be taken up again.
+    public var request: RunRequest
+    /// The pipeline's stages and what each reads, for drawing.
+    public var graph: [StageRecord]
 
     /// Describes a run.
     public init(
         id: String, pipeline: String, parameters: [String: JSONValue], started: Date, ended: Date? = nil, state: State,
-        process: Int32
+        process: Int32, request: RunRequest = RunRequest(), graph: [StageRecord] = []
     ) {
         self.id = id
         self.pipeline = pipeline
@@ -91,6 +120,43 @@ public struct RunRecord: Sendable, Codable {
         self.ended = ended
         self.state = state
         self.process = process
+        self.request = request
+        self.graph = graph
+    }
+}
+
+/// What a run was asked to do, all that `dubmill retry` needs to ask it again.
+public struct RunRequest: Sendable, Codable, Hashable {
+    /// The pipeline's name or the absolute path of its file.
+    public var pipeline = ""
+    /// The folder for outputs, absolute.
+    public var out = ""
+    /// The script that was handed in, absolute.
+    public var script: String?
+    /// Greater goes first where runs compete.
+    public var priority = 0
+
+    /// An empty request.
+    public init() {}
+}
+
+/// A stage of a pipeline as a run had it.
+public struct StageRecord: Sendable, Codable, Hashable {
+    /// Its name in the file.
+    public var name: String
+    /// The kind of stage.
+    public var uses: String
+    /// The axes it runs over, outermost first.
+    public var axes: [String]
+    /// The names of the stages, or of what is given from outside, that it reads.
+    public var reads: [String]
+
+    /// Describes a stage.
+    public init(name: String, uses: String, axes: [String], reads: [String]) {
+        self.name = name
+        self.uses = uses
+        self.axes = axes
+        self.reads = reads
     }
 }
 
@@ -208,17 +274,21 @@ public struct NodeRecord: Sendable {
     public var source: String
     /// The node's name: `translate[es,3]`.
     public var node: String
+    /// The kind of stage.
+    public var stage: String
     /// The key of its fingerprint.
     public var key: Digest
-    /// All that went into it.
-    public var fingerprint: Fingerprint
+    /// All that went into it, as canonical JSON: what the key is the digest of.
+    public var fingerprint: String
     /// Why it ran.
     public var reason: String
     /// How it ended.
     public var state: State
     /// What it wrote, where it is done.
     public var outputs: [String: StageValue]
-    /// When it began.
+    /// When its inputs were there.
+    public var queued: Date
+    /// When it began: after it had waited for its place.
     public var started: Date
     /// Wall seconds of the last attempt.
     public var seconds: Double
@@ -226,4 +296,6 @@ public struct NodeRecord: Sendable {
     public var attempts: Int
     /// Why it failed.
     public var error: ErrorRecord?
+    /// The last lines that it wrote to its log, where it kept one.
+    public var log: String?
 }

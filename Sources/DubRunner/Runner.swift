@@ -147,9 +147,10 @@ public struct Runner: Sendable {
                 let missing = outputs.first { !$0.value.artifacts.allSatisfy(store.holds) }?.key
                 guard let missing else {
                     let record = NodeRecord(
-                        run: job.item.run, item: job.item.index, source: job.item.source, node: job.name, key: key,
-                        fingerprint: fingerprint, reason: RunReason.cached.description, state: .cached,
-                        outputs: outputs, started: Date(), seconds: 0, attempts: 0, error: nil)
+                        run: job.item.run, item: job.item.index, source: job.item.source, node: job.name,
+                        stage: fingerprint.stage, key: key, fingerprint: fingerprint.canonical,
+                        reason: RunReason.cached.description, state: .cached, outputs: outputs, queued: Date(),
+                        started: Date(), seconds: 0, attempts: 0, error: nil)
                     try await ledger.record(record)
                     observe(
                         .nodeFinished(
@@ -174,9 +175,9 @@ public struct Runner: Sendable {
         _ job: Job, _ stage: any Stage, _ fingerprint: Fingerprint, _ key: Digest, _ reason: RunReason
     ) async throws -> Outcome {
         var record = NodeRecord(
-            run: job.item.run, item: job.item.index, source: job.item.source, node: job.name, key: key,
-            fingerprint: fingerprint, reason: reason.description, state: .done, outputs: [:], started: Date(),
-            seconds: 0, attempts: 0, error: nil)
+            run: job.item.run, item: job.item.index, source: job.item.source, node: job.name,
+            stage: fingerprint.stage, key: key, fingerprint: fingerprint.canonical, reason: reason.description,
+            state: .done, outputs: [:], queued: Date(), started: Date(), seconds: 0, attempts: 0, error: nil)
         observe(.nodeStarted(item: job.item.index, stage: job.step.name, node: job.name, reason: reason))
         while true {
             record.attempts += 1
