@@ -35,16 +35,19 @@ public struct StageContext: Sendable {
     /// Bytes that lie outside the store: the item itself, by digest.
     private let outside: [Digest: String]
     private let report: @Sendable (Double) -> Void
+    private let note: @Sendable (String) -> Void
 
     /// Makes a context; the runner does, and tests.
     public init(
         store: any Store, scratch: String, outside: [Digest: String] = [:],
-        report: @escaping @Sendable (Double) -> Void = { _ in }
+        report: @escaping @Sendable (Double) -> Void = { _ in },
+        note: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
         self.scratch = scratch
         self.outside = outside
         self.report = report
+        self.note = note
     }
 
     /// Where an artifact's bytes can be read.
@@ -70,4 +73,7 @@ public struct StageContext: Sendable {
 
     /// Says how much is done, 0…1.
     public func progress(_ fraction: Double) { report(min(1, max(0, fraction))) }
+
+    /// Writes a line to the node's log; the ledger keeps the last of them, for who asks why it failed.
+    public func log(_ line: String) { note(line) }
 }
