@@ -30,6 +30,14 @@ struct Machine: Sendable {
         stages = StageCatalogue.all(engines: engines)
     }
 
+    /// What nodes may hold at once here: so many cores, the memory that is built in, the cards that the system shows.
+    static func capacity(slots: Int) -> Capacity {
+        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
+        let cards = devices.filter { $0.hasPrefix("nvidia") && Int($0.dropFirst("nvidia".count)) != nil }
+        return Capacity(
+            cpu: slots, gpu: cards.count, memory: Int64(clamping: ProcessInfo.processInfo.physicalMemory))
+    }
+
     /// Reads a pipeline file and binds its parameters.
     func graph(_ file: String, parameters: [String: JSONValue]) throws -> Graph {
         try Graph.read(

@@ -106,8 +106,8 @@ final class Bench: Sendable {
             Self.pipeline, file: "shout.yaml", stages: stages.mapValues(\.signature),
             parameters: ["mark": .string(mark)])
         let runner = Runner(
-            stages: stages, store: store, ledger: ledger, slots: slots,
-            retry: .init(attempts: 3, firstWait: .milliseconds(1)), observe: observe)
+            stages: stages, store: store, ledger: ledger, capacity: Capacity(cpu: slots),
+            retry: RetryPolicy(attempts: 3, backoff: .milliseconds(1)), observe: observe)
         let item = RunItem(
             run: "test", index: 0, source: path,
             given: [
