@@ -191,7 +191,7 @@ struct GraphCheck {
                     axis.place, "There is no parameter `\(name)`.", hint(name, among: pipeline.parameters.map(\.name)))
                 return
             }
-            if parameter.kind != .languages {
+            if parameter.kind != .languages, parameter.kind != .list {
                 fault(axis.place, "Parameter `\(name)` is no list.", "Give it `type: languages`.")
             }
         case .output(let stage, let name):

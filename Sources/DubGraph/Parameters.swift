@@ -41,6 +41,7 @@ struct ParameterBinding {
         case .language:
             guard let text = value.string else { throw refuse(value, parameter, "a language such as es") }
             return text == "auto" ? value : .string(try Language(text).tag)
+        case .list: return value
         case .languages:
             let elements = value.array ?? value.string.map { [.string($0)] } ?? []
             guard !elements.isEmpty else { throw refuse(value, parameter, "one or more languages, such as es,fr") }

@@ -11,6 +11,7 @@ public struct Pipeline: Sendable {
             case flag
             case language
             case languages
+            case list
         }
 
         /// The name used in `${…}` and on the command line.

@@ -67,9 +67,7 @@ extension Runner {
     }
 
     private func once(_ job: Job, _ stage: any Stage, _ log: LogTail) async throws -> [String: StageValue] {
-        let scratch = try store.makeScratch()
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
-        let context = StageContext(store: store, scratch: scratch, outside: job.progress.outside) { fraction in
+        let context = StageContext(store: store, outside: job.progress.outside) { fraction in
             observe(
                 .nodeProgress(item: job.item.index, stage: job.step.name, node: job.name, fraction: fraction))
         } note: { line in
