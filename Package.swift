@@ -58,6 +58,7 @@ let package = Package(
         room("DubGraph", on: ["DubCore"], uses: ["Yams"]),
         room("DubRunner", on: ["DubCore", "DubGraph"]),
         room("DubLedger", on: ["DubCore", "DubGraph", "DubRunner"], uses: ["GRDB"]),
+        room("DubReport", on: ["DubCore", "DubRunner"]),
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
@@ -71,7 +72,7 @@ let package = Package(
             "DubCommands",
             on: [
                 "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
-                "DubStages",
+                "DubStages", "DubReport",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -80,6 +81,7 @@ let package = Package(
         tests(of: "DubGraph", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage", "DubTestKit"]),
         tests(of: "DubLedger", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"], uses: ["GRDB"]),
+        tests(of: "DubReport", on: ["DubCore", "DubRunner", "DubTestKit"]),
         tests(of: "DubStorage", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"]),
         tests(
             of: "DubStages",

@@ -22,7 +22,8 @@ public struct DubmillCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ScriptCommand.self,
+            RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ReportCommand.self,
+            LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
             InspectCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 

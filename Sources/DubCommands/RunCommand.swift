@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import DubCore
+internal import DubReport
 internal import DubRunner
 internal import DubStages
 internal import DubWorkers
@@ -28,12 +29,17 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "How many of dubmill's own steps run at once; all cores where not given.") var jobs: Int?
     @Option(help: "How many cores the models use; all where not given.") var threads: Int?
     @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
+    @Option(help: "Refuse beforehand what would take longer (30m, 1h30m) or cost more (2.50).") var budget: String?
+    @OptionGroup var cost: CostOptions
     @Flag(help: "Run everything, whatever was done before.") var force = false
     @Flag(name: .shortAndLong, help: "Print errors and results only.") var quiet = false
 
     func validate() throws {
         if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); give 1 or more.") }
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); give 1 or more.") }
+        if let budget, Budget(budget) == nil {
+            throw ValidationError("--budget is \(budget); give a time such as 30m or 1h30m, or an amount such as 2.50.")
+        }
     }
 
     func run() async throws {
@@ -65,46 +71,51 @@ struct RunCommand: AsyncParsableCommand {
         let home = Home()
         let storeFolder = home.store(given: settings.value("store", flag: options.store))
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        let jobs = try number("jobs", self.jobs, settings)
+        let jobs = try settings.number("jobs", flag: self.jobs)
         let display = ProgressDisplay(isQuiet: quiet)
-        let machine = try Machine(storeFolder: storeFolder, threads: try number("threads", threads, settings))
-        let pipeline = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
+        let machine = try Machine(storeFolder: storeFolder, threads: try settings.number("threads", flag: threads))
+        let name = settings.value("pipeline", flag: options.pipeline) ?? "dub"
+        let pipeline = try home.pipeline(name)
+        let parameters = options.parameters(settings, declared: try Machine.parameters(of: pipeline))
         let request = RunSession.Request(
-            files: options.files.map(RunPaths.absolute), pipeline: pipeline,
-            parameters: options.parameters(settings, declared: try Machine.parameters(of: pipeline)),
-            out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
+            files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
+            parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
-        let session = try RunSession(request, machine: machine) { display.show($0) }
-        display.begin(items: request.files.count)
-        let work = Task { try await session.run() }
-        let interruption = Interruption {
-            display.end()
-            Console.note("Interrupted. Nothing is lost: the same command goes on where this run stopped.")
-            work.cancel()
-            Task { await machine.worker.shutdown() }
-        }
-        defer { withExtendedLifetime(interruption) {} }
-        let records: [ItemRecord]
-        do {
-            records = try await work.value
-        } catch {
-            display.end()
-            await machine.worker.shutdown()
-            throw error
-        }
-        display.end()
-        await machine.worker.shutdown()
-        return RunReport(run: session.id, items: records.map { RunReport.Item($0) })
+        if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
+        return try await RunWork(request: request, machine: machine, display: display).perform()
     }
 
-    private func number(_ name: String, _ flag: Int?, _ settings: Settings) throws -> Int? {
-        guard let text = settings.value(name, flag: flag.map(String.init)) else { return nil }
-        guard let number = Int(text), number > 0 else {
+    /// Refuses a run that would take more than it may, before anything is begun.
+    private func check(
+        _ budget: Budget?, _ request: RunSession.Request, _ machine: Machine, price: Double?
+    ) async throws {
+        guard let budget, let text = self.budget else { return }
+        if case .cost = budget, price == nil {
             throw DubError(
-                .settingsInvalid, "`\(name)` is \(text), and has to be 1 or more.", at: name,
-                fix: "Give a whole number.")
+                .settingsInvalid, "The budget is an amount, and an hour has no price.", at: "--budget \(text)",
+                fix: "Set cost-per-hour, or give a time such as 30m.")
         }
-        return number
+        let graph = try machine.graph(request.pipeline, parameters: request.parameters)
+        let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
+        var looks: [PlanLook] = []
+        for path in request.files where FileIdentity(path: path) != nil {
+            looks.append(try await PlanLook(path, graph, machine, edits: edits))
+        }
+        let estimate = try await Estimate.of(
+            looks, parameters: request.parameters, in: machine.ledger, price: price, force: request.force)
+        guard estimate.seconds != nil else {
+            return Console.note("The budget cannot be kept to: there are no figures yet.")
+        }
+        guard budget.covers(estimate) else {
+            throw DubError(
+                .budgetExceeded, "The run is estimated at \(estimate.description), and may take \(text).",
+                at: "--budget \(text)", fix: "Give more, or fewer files; dubmill plan shows what takes how long.")
+        }
+    }
+
+    /// A pipeline's name as it is, a file's path absolute.
+    private static func absolute(_ name: String) -> String {
+        name.contains("/") || name.hasSuffix(".yaml") || name.hasSuffix(".yml") ? RunPaths.absolute(name) : name
     }
 }
 

@@ -15,6 +15,8 @@ struct RunSession: Sendable {
         var files: [String]
         /// The pipeline file.
         var pipeline: String
+        /// What the pipeline is asked for by: its name, or the absolute path of its file.
+        var pipelineName: String
         /// What is set.
         var parameters: [String: JSONValue]
         /// Where outputs go, absolute.
@@ -27,6 +29,8 @@ struct RunSession: Sendable {
         var slots: Int
         /// Whether everything runs, cached or not.
         var force: Bool
+        /// What outputs are called, a name for each file; told from the files where it is not given.
+        var stems: [String]?
     }
 
     let id: String
@@ -64,12 +68,16 @@ struct RunSession: Sendable {
             request.script, for: graph, in: machine.store)
         try await machine.ledger.begin(
             RunRecord(
-                id: id, pipeline: graph.name, parameters: graph.parameters, started: Date(), state: .running,
-                process: ProcessInfo.processInfo.processIdentifier))
+                id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,
+                process: ProcessInfo.processInfo.processIdentifier, request: asked, graph: graph.records))
+        for (index, source) in request.files.enumerated() {
+            // So that what a killed run never came to is known too.
+            try await machine.ledger.record(ItemRecord(index: index, source: source, status: "waiting"), in: id)
+        }
         let runner = Runner(
             stages: machine.stages, store: machine.store, ledger: machine.ledger,
             capacity: Machine.capacity(slots: request.slots), observe: observe)
-        let stems = Self.stems(request.files)
+        let stems = request.stems ?? Self.stems(request.files)
         var records: [ItemRecord] = []
         await withTaskGroup(of: ItemRecord.self) { group in
             var next = 0
@@ -90,6 +98,15 @@ struct RunSession: Sendable {
         let isInterrupted = records.contains { $0.status == "cancelled" }
         try await machine.ledger.end(run: id, state: isInterrupted ? .interrupted : .finished, at: Date())
         return records.sorted { $0.index < $1.index }
+    }
+
+    /// What the ledger keeps, so that `retry` can ask for it again.
+    private var asked: RunRequest {
+        var asked = RunRequest()
+        asked.pipeline = request.pipelineName
+        asked.out = request.out
+        asked.script = request.script
+        return asked
     }
 
     // MARK: - An item

@@ -15,7 +15,7 @@ struct Settings: Sendable {
     /// What may stand in `dubmill.yaml`, and be set as `DUBMILL_NAME`.
     static let names = [
         "to", "from", "pipeline", "out", "store", "translator", "voice-engine", "recogniser", "damaged", "jobs",
-        "threads",
+        "threads", "cost-per-hour",
     ]
 
     private let environment: [String: String]
@@ -67,6 +67,19 @@ struct Settings: Sendable {
 
     /// What holds.
     func value(_ name: String, flag: String?) -> String? { resolve(name, flag: flag).value }
+
+    /// A whole number of 1 or more, where there is one.
+    ///
+    /// - Throws: `settings.invalid` for anything else.
+    func number(_ name: String, flag: Int?) throws -> Int? {
+        guard let text = value(name, flag: flag.map(String.init)) else { return nil }
+        guard let number = Int(text), number > 0 else {
+            throw DubError(
+                .settingsInvalid, "`\(name)` is \(text), and has to be 1 or more.", at: name,
+                fix: "Give a whole number.")
+        }
+        return number
+    }
 }
 
 extension DubError.Code {

@@ -1,0 +1,136 @@
+/// What a page looks like, and the little that moves in it.
+enum PageStyle {
+    /// Colours have a contrast of 4.5 and more on what they stand on, in light and in dark.
+    static let css: Markup = """
+        :root{color-scheme:light dark;--page:#f6f5f2;--card:#fff;--ink:#1c2024;--soft:#5a626b;--line:#dcdad4;
+        --accent:#0b5cab;--wash:#e9f1fa;--wait:#bcd6f0;--kept:#757d86;--ok:#17692f;--okwash:#e4f3e7;--warn:#7d4b00;
+        --warnwash:#fbefd9;--bad:#ac1e14;--badwash:#fce8e6;--odd:#faf9f7}
+        @media(prefers-color-scheme:dark){:root{--page:#121518;--card:#1b1f24;--ink:#e8eaed;--soft:#a5adb6;
+        --line:#343a41;--accent:#80b9f7;--wash:#1e2f42;--wait:#2f4a67;--kept:#8d959e;--ok:#74d48b;--okwash:#1b3323;
+        --warn:#f2bd68;--warnwash:#3a2d14;--bad:#ff9a8f;--badwash:#44201d;--odd:#1f242a}}
+        *{box-sizing:border-box}
+        html{-webkit-text-size-adjust:100%}
+        body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
+        "Noto Sans",sans-serif;font-variant-numeric:tabular-nums}
+        main,header,footer{max-width:1200px;margin:0 auto;padding:0 24px}
+        header{padding-top:32px}
+        h1{font-size:26px;line-height:1.25;margin:0;letter-spacing:-.01em;display:flex;flex-wrap:wrap;gap:4px 14px;
+        align-items:center}
+        h1 .run{font-weight:400;color:var(--soft)}
+        h2{font-size:18px;margin:0 0 4px}
+        h3{font-size:15px;margin:0;overflow-wrap:anywhere}
+        p{margin:4px 0 12px;max-width:75ch}
+        .soft,caption,figcaption{color:var(--soft)}
+        section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px;margin:20px 0}
+        dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:1px;margin:20px 0;
+        background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+        dl.facts div{background:var(--card);padding:12px 16px}
+        dt{color:var(--soft);font-size:13px}
+        dd{margin:0;font-size:20px;font-weight:600;overflow-wrap:anywhere}
+        dd small{font-size:13px;font-weight:400;color:var(--soft)}
+        .badge{display:inline-block;border-radius:99px;padding:1px 10px;font-size:13px;font-weight:600;
+        background:var(--wash);color:var(--accent);white-space:nowrap}
+        .badge.passed,.badge.finished{background:var(--okwash);color:var(--ok)}
+        .badge.review,.badge.cancelled,.badge.interrupted{background:var(--warnwash);color:var(--warn)}
+        .badge.failed{background:var(--badwash);color:var(--bad)}
+        .scroll{overflow-x:auto}
+        table{border-collapse:collapse;width:100%}
+        caption{text-align:left;padding:0 0 8px}
+        th,td{text-align:left;padding:7px 14px 7px 0;border-top:1px solid var(--line);vertical-align:top}
+        thead th{border-top:0;font-size:13px;font-weight:600;color:var(--soft);white-space:nowrap}
+        tbody th{font-weight:600;overflow-wrap:anywhere}
+        .n{text-align:right;white-space:nowrap}
+        td:last-child,th:last-child{padding-right:0}
+        .fault{margin:2px 0 0;overflow-wrap:anywhere}
+        .fault code{color:var(--bad)}
+        .bar{display:block;width:100%;min-width:110px;height:9px;border-radius:5px;background:var(--wash)}
+        .bar rect{fill:var(--accent)}
+        code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+        pre{margin:8px 0 0;padding:12px;background:var(--page);border:1px solid var(--line);border-radius:6px;
+        overflow:auto;max-height:22em;white-space:pre-wrap;overflow-wrap:anywhere}
+        article{border-top:1px solid var(--line);padding:12px 0}
+        article:last-child{padding-bottom:0}
+        article dl{margin:4px 0;display:grid;grid-template-columns:max-content 1fr;gap:2px 12px}
+        article dd{font-size:15px;font-weight:400}
+        summary{cursor:pointer;color:var(--accent);width:max-content}
+        svg{display:block}
+        svg text{font-family:inherit;fill:var(--ink)}
+        svg.graph{width:100%;margin:0 auto}
+        .graph text{font-size:11px}
+        .graph .name{font-size:13px;font-weight:600}
+        .graph .axes,.graph .cost{fill:var(--soft)}
+        .graph .box{fill:var(--card);stroke:var(--accent);stroke-width:1.5}
+        .graph .meter{fill:var(--accent)}
+        .graph .cached .box,.graph .none .box{stroke:var(--line)}
+        .graph .none .box{stroke-dasharray:4 3}
+        .graph .none text{fill:var(--soft)}
+        .graph .failed .box{stroke:var(--bad);fill:var(--badwash)}
+        .graph .failed text{fill:var(--ink)}
+        .graph .failed .counts{fill:var(--bad);font-weight:600}
+        .graph .given rect{fill:var(--page);stroke:var(--line)}
+        .graph .given text{fill:var(--soft)}
+        .arrows path{fill:none;stroke:var(--kept);stroke-width:1.3}
+        #tip path{fill:var(--kept)}
+        svg.timeline{width:100%;min-width:760px}
+        .timeline text{font-size:11px;fill:var(--soft)}
+        .timeline .stage{font-size:12px;fill:var(--ink)}
+        .timeline .band{fill:none}
+        .timeline .odd{fill:var(--odd)}
+        .timeline .axis path{stroke:var(--line);stroke-width:1;fill:none;pointer-events:none}
+        .marks .done,.key .done{fill:var(--accent);background:var(--accent)}
+        .marks .cached,.key .cached{fill:var(--kept);background:var(--kept)}
+        .marks .failed,.key .failed{fill:var(--bad);background:var(--bad)}
+        .timeline .waiting,.key .waiting{fill:var(--wait);background:var(--wait)}
+        .marks .on,.marks rect:hover{stroke:var(--ink);stroke-width:1.5}
+        .key{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin:0 0 8px;color:var(--soft)}
+        .key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
+        output{display:block;min-height:3em;padding-top:8px;overflow-wrap:anywhere}
+        button{font:inherit;color:var(--accent);background:var(--card);border:1px solid var(--line);border-radius:6px;
+        padding:3px 12px;cursor:pointer}
+        button[aria-pressed=true]{background:var(--wash);border-color:var(--accent)}
+        .few .good{display:none}
+        :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+        footer{padding-bottom:40px;color:var(--soft);font-size:13px}
+        @media(max-width:640px){main,header,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}
+        section{padding:14px}h1{font-size:22px}}
+        @media print{body{background:none}section{break-inside:avoid}button,output{display:none}}
+        """
+
+    /// Tells in words what the pointer or the arrow keys are on, and hides items that passed where that is asked for.
+    static let script: Markup = #"""
+        "use strict";
+        {
+          const told = document.getElementById("told"), field = document.getElementById("timeline-field");
+          if (told && field) {
+            const marks = [...field.querySelectorAll(".marks rect")].sort((a, b) => a.x.baseVal.value - b.x.baseVal.value);
+            let at = -1;
+            const show = (index) => {
+              if (at >= 0) marks[at].classList.remove("on");
+              at = index;
+              marks[at].classList.add("on");
+              told.textContent = marks[at].querySelector("title").textContent;
+              const box = marks[at].getBoundingClientRect(), view = field.getBoundingClientRect();
+              if (box.left < view.left || box.right > view.right) field.scrollLeft += box.left - view.left - view.width / 3;
+            };
+            field.addEventListener("pointerover", (event) => {
+              const index = marks.indexOf(event.target);
+              if (index >= 0) show(index);
+            });
+            field.addEventListener("keydown", (event) => {
+              const last = marks.length - 1;
+              const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last}[event.key];
+              if (to === undefined || last < 0) return;
+              event.preventDefault();
+              show(Math.max(0, Math.min(last, to)));
+            });
+          }
+          const button = document.getElementById("few"), items = document.getElementById("items");
+          if (button && items) {
+            button.hidden = false;
+            button.addEventListener("click", () => {
+              button.setAttribute("aria-pressed", items.classList.toggle("few"));
+            });
+          }
+        }
+        """#
+}
