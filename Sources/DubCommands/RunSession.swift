@@ -126,6 +126,9 @@ struct RunSession: Sendable {
             } else if worst == .fail, let failed = verdicts.values.first(where: { $0.verdict == .fail }) {
                 record.status = "failed"
                 record.error = ErrorRecord(failed.error(at: source))
+            } else if let tolerated = result.tolerated.first {
+                record.status = "review"
+                record.error = ErrorRecord(tolerated)
             } else {
                 record.status = worst == .review ? "review" : "passed"
             }

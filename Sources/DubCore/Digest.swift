@@ -85,14 +85,17 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
         Digest(SHA256.hash(data: data))
     }
 
+    /// The digest of bytes in memory.
+    public static func of(_ bytes: UnsafeRawBufferPointer) -> Digest {
+        var hash = SHA256()
+        hash.update(bufferPointer: bytes)
+        return Digest(hash.finalize())
+    }
+
     /// The digest of a text's UTF-8.
     public static func of(_ text: String) -> Digest {
         var text = text
-        return text.withUTF8 { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
-            return Digest(hash.finalize())
-        }
+        return text.withUTF8 { of(UnsafeRawBufferPointer($0)) }
     }
 
     /// The digest of a file, read in pieces of 1 MiB.

@@ -15,13 +15,11 @@ import Testing
         in values: [String: StageValue] = [:], with more: [String: JSONValue] = [:],
         log: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> [String: StageValue] {
-        let scratch = try bench.store.makeScratch()
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
         let stage = ExecStage()
         let parameters = stage.signature.parameters.merging(["command": .array(command), "out": out]) { $1 }
         return try await stage.run(
             StageInputs(values: values, parameters: parameters.merging(more) { $1 }),
-            in: StageContext(store: bench.store, scratch: scratch, note: log))
+            in: StageContext(store: bench.store, note: log))
     }
 
     private func shell(_ script: String) -> [JSONValue] { ["/bin/sh", "-c", .string(script)] }

@@ -47,7 +47,7 @@ struct ExecStage: Stage {
         try (inputs.parameters["out"]?.object ?? [:]).sorted { $0.key < $1.key }.map { name, type in
             let output = ExecOutput(
                 name: name, type: type.string ?? type.array?.first?.string ?? "", isList: type.array != nil,
-                scratch: context.scratch)
+                scratch: try context.scratch)
             if output.isList {
                 try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: false)
             }
@@ -69,7 +69,7 @@ struct ExecStage: Stage {
         let own = ProcessInfo.processInfo.environment
         var environment = [
             "PATH": own["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", "HOME": own["HOME"] ?? "/",
-            "LANG": own["LANG"] ?? "C.UTF-8", "TMPDIR": context.scratch,
+            "LANG": own["LANG"] ?? "C.UTF-8", "TMPDIR": try context.scratch,
         ]
         for (name, value) in inputs.parameters["env"]?.object ?? [:] {
             environment[name] = try filling.words([value]).joined(separator: ":")
@@ -80,7 +80,8 @@ struct ExecStage: Stage {
                 fix: "Install it, or write its absolute path; it is looked for in \(environment["PATH"] ?? "").")
         }
         return WorkerLaunch(
-            executable: path, arguments: Array(words.dropFirst()), environment: environment, folder: context.scratch)
+            executable: path, arguments: Array(words.dropFirst()), environment: environment,
+            folder: try context.scratch)
     }
 }
 
