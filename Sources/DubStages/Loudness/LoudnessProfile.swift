@@ -18,7 +18,7 @@ struct LoudnessProfile: Hashable, Sendable {
 
     /// All that there are.
     ///
-    /// Sources: AES TD1008 and what players of the web turn things to; EBU R 128; Netflix Sound Mix Specifications 1.6;
+    /// Sources: AES TD1008 and what players of the web turn things to; EBU R 128; the Netflix sound mix specifications;
     /// ATSC A/85.
     static let all = [
         LoudnessProfile(name: "web", target: -16, ceiling: -1),
