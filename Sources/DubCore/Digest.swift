@@ -80,9 +80,22 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
         return data
     }
 
+    /// Hands the 32 bytes out without a copy on the heap.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var words = (first.bigEndian, second.bigEndian, third.bigEndian, fourth.bigEndian)
+        return withUnsafeBytes(of: &words, body)
+    }
+
     /// The digest of bytes in memory.
     public static func of(_ data: Data) -> Digest {
         Digest(SHA256.hash(data: data))
+    }
+
+    /// The digest of bytes in memory.
+    package static func of(_ bytes: UnsafeRawBufferPointer) -> Digest {
+        var hash = SHA256()
+        hash.update(bufferPointer: bytes)
+        return Digest(hash.finalize())
     }
 
     /// The digest of a text's UTF-8.
