@@ -43,7 +43,9 @@ struct PlanCommand: AsyncParsableCommand {
         let machine = try Machine(
             storeFolder: home.store(given: settings.value("store", flag: options.store)), threads: nil)
         let file = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
-        let parameters = options.parameters(settings, declared: try Machine.parameters(of: file))
+        let parameters = options.parameters(
+            settings, declared: try Machine.parameters(of: file),
+            profile: try Machine.profile(options.profile, of: file))
         let graph = try machine.graph(file, parameters: parameters)
         switch self.graph {
         case .mermaid: return Console.result(graph.mermaid)

@@ -58,7 +58,7 @@ struct PlanLook {
             guard let stage = machine.stages[graph.steps[step].signature.name] else { continue }
             let inputs = plan.inputs(of: node, given: given)
             let fingerprint = Fingerprint(
-                stage.signature, inputs, models: try stage.models(for: inputs, in: machine.store))
+                graph.steps[step].signature, inputs, models: try stage.models(for: inputs, in: machine.store))
             if let outputs = try await machine.ledger.outputs(for: fingerprint.key) {
                 if let missing = outputs.first(where: { !$0.value.artifacts.allSatisfy(machine.store.holds) })?.key {
                     rows.append(Row(item: path, node: name, runs: true, reason: "output \(missing) is missing"))

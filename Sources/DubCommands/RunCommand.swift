@@ -76,7 +76,9 @@ struct RunCommand: AsyncParsableCommand {
         let machine = try Machine(storeFolder: storeFolder, threads: try settings.number("threads", flag: threads))
         let name = settings.value("pipeline", flag: options.pipeline) ?? "dub"
         let pipeline = try home.pipeline(name)
-        let parameters = options.parameters(settings, declared: try Machine.parameters(of: pipeline))
+        let parameters = options.parameters(
+            settings, declared: try Machine.parameters(of: pipeline),
+            profile: try Machine.profile(options.profile, of: pipeline))
         let request = RunSession.Request(
             files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),

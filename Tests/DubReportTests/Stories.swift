@@ -67,7 +67,7 @@ enum Stories {
             }
             for line in 0..<lines {
                 let begin = 14 + shift + Double(line) * rate
-                let isBad = line % max(1, lines / 2) == 5
+                let isBad = line % max(1, lines / 2) == 3
                 nodes.append(
                     node(
                         "synthesize[\(language),\(line % 8 + 1),\(line / 8 + 1)]", at: begin, for: rate * 3,
