@@ -130,7 +130,7 @@ struct GraphDrawing {
         guard let stage = stages.first(where: { $0.name == name }) else {
             return """
                 <g class="given" transform="translate(\(x) \(y))"><rect y="\(h / 2 - 16)" width="\(w)" height="32" rx="16"/>\
-                <text x="\(w / 2)" y="\(h / 2 + 4.5)" text-anchor="middle">\(Self.cut(name))</text></g>
+                <text x="\(w / 2)" y="\(h / 2 + 4.5)" text-anchor="middle">\(Self.cut(name.replacing(" (given)", with: "")))</text></g>
 
                 """
         }
@@ -152,7 +152,7 @@ struct GraphDrawing {
             <g class="stage \(kind)" transform="translate(\(x) \(y))"><title>\(told)</title>\
             <rect class="box" width="\(w)" height="\(h)" rx="7"/>\
             <text class="name" x="10" y="19">\(Self.cut(name))</text>\
-            <text class="axes" x="10" y="33">\(Self.cut(axes, 22))</text>\
+            <text class="axes" x="10" y="33">\(Self.cut(axes, 20))</text>\
             <text class="counts" x="10" y="49">\(shown.isEmpty ? "not reached" : shown.joined(separator: " · "))</text>\
             <text class="cost" x="10" y="63">\(cost.seconds > 0 ? Figure.time(cost.seconds) : "")</text>\
             <text class="cost" x="\(w - 10)" y="63" text-anchor="end">\(share > 0 ? Figure.share(share) : "")</text>\

@@ -22,12 +22,12 @@ enum PageStyle {
         p{margin:4px 0 12px;max-width:75ch}
         .soft,caption,figcaption{color:var(--soft)}
         section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px;margin:20px 0}
-        dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:1px;margin:20px 0;
-        background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
-        dl.facts div{background:var(--card);padding:12px 16px}
+        dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));margin:20px 0;
+        background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+        dl.facts div{padding:12px 16px;box-shadow:1px 1px 0 var(--line)}
         dt{color:var(--soft);font-size:13px}
         dd{margin:0;font-size:20px;font-weight:600;overflow-wrap:anywhere}
-        dd small{font-size:13px;font-weight:400;color:var(--soft)}
+        dd small{display:block;font-size:13px;font-weight:400;color:var(--soft)}
         .badge{display:inline-block;border-radius:99px;padding:1px 10px;font-size:13px;font-weight:600;
         background:var(--wash);color:var(--accent);white-space:nowrap}
         .badge.passed,.badge.finished{background:var(--okwash);color:var(--ok)}
@@ -38,12 +38,13 @@ enum PageStyle {
         caption{text-align:left;padding:0 0 8px}
         th,td{text-align:left;padding:7px 14px 7px 0;border-top:1px solid var(--line);vertical-align:top}
         thead th{border-top:0;font-size:13px;font-weight:600;color:var(--soft);white-space:nowrap}
-        tbody th{font-weight:600;overflow-wrap:anywhere}
+        tbody th{font-weight:600;overflow-wrap:anywhere;min-width:13em}
+        #items tbody th{min-width:18em;width:45%}
         .n{text-align:right;white-space:nowrap}
         td:last-child,th:last-child{padding-right:0}
         .fault{margin:2px 0 0;overflow-wrap:anywhere}
         .fault code{color:var(--bad)}
-        .bar{display:block;width:100%;min-width:110px;height:9px;border-radius:5px;background:var(--wash)}
+        .bar{display:block;width:100%;min-width:110px;height:9px;margin-top:7px;border-radius:5px;background:var(--wash)}
         .bar rect{fill:var(--accent)}
         code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
         pre{margin:8px 0 0;padding:12px;background:var(--page);border:1px solid var(--line);border-radius:6px;
@@ -84,10 +85,11 @@ enum PageStyle {
         .marks .on,.marks rect:hover{stroke:var(--ink);stroke-width:1.5}
         .key{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin:0 0 8px;color:var(--soft)}
         .key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
-        output{display:block;min-height:3em;padding-top:8px;overflow-wrap:anywhere}
+        output{display:block;min-height:2.2em;padding-top:8px;overflow-wrap:anywhere}
         button{font:inherit;color:var(--accent);background:var(--card);border:1px solid var(--line);border-radius:6px;
         padding:3px 12px;cursor:pointer}
         button[aria-pressed=true]{background:var(--wash);border-color:var(--accent)}
+        h2+p button{margin:6px 0 0}
         .few .good{display:none}
         :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
         footer{padding-bottom:40px;color:var(--soft);font-size:13px}

@@ -235,7 +235,7 @@ public struct RunPage: Sendable {
             this is more than wall time</caption>
             <thead><tr><th scope="col">Stage</th><th scope="col" class="n">Run</th><th scope="col" class="n">Cached</th>\
             <th scope="col" class="n">Failed</th><th scope="col" class="n">Seconds</th>\
-            <th scope="col" class="n" colspan="2">Share</th><th scope="col" class="n">Per second of media</th>\
+            <th scope="col" class="n">Share</th><td></td><th scope="col" class="n">Per second of media</th>\
             <th scope="col" class="n">Waited</th></tr></thead>
             <tbody>
             \(rows)</tbody></table></div></section>

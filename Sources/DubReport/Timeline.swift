@@ -13,7 +13,7 @@ struct Timeline {
         var count = 1
         /// Their seconds, added up.
         var seconds: Double
-        /// How they ended: `failed` where one of them did.
+        /// How they ended; those that failed are never merged with others.
         var state: NodeRecord.State
         /// The node, where it is one alone: an index into the run's nodes.
         var node: Int
@@ -62,27 +62,34 @@ struct Timeline {
         _ stage: String, _ indexes: [Int], _ story: RunStory, _ thinnest: Double, _ length: Double
     ) -> Band {
         var band = Band(stage: stage)
+        // By themselves, so that a merged bar is not taken for one that failed as a whole.
+        var failed: [[Mark]] = []
         for index in indexes {
             let node = story.nodes[index]
             let begin = max(0, node.started.timeIntervalSince(story.run.started))
             let mark = Mark(
                 begin: begin, end: begin + node.seconds, seconds: node.seconds, state: node.state, node: index)
-            add(mark, to: &band.lanes, thinnest)
+            if mark.state == .failed {
+                add(mark, to: &failed, thinnest, limit: 1)
+            } else {
+                add(mark, to: &band.lanes, thinnest, limit: laneLimit)
+            }
         }
+        band.lanes += failed
         band.waiting = waiting(indexes.map { story.nodes[$0] }, since: story.run.started, length)
         return band
     }
 
-    private static func add(_ mark: Mark, to lanes: inout [[Mark]], _ thinnest: Double) {
+    private static func add(_ mark: Mark, to lanes: inout [[Mark]], _ thinnest: Double, limit: Int) {
         // What is too thin to be seen for itself goes to the bar before it.
         let free = lanes.firstIndex { ($0.last?.end ?? 0) <= mark.begin || merges($0.last, mark, thinnest) }
-        guard let lane = free ?? (lanes.count < laneLimit ? nil : fullest(lanes)) else { return lanes.append([mark]) }
+        guard let lane = free ?? (lanes.count < limit ? nil : fullest(lanes)) else { return lanes.append([mark]) }
         let last = lanes[lane].count - 1
         guard free == nil || merges(lanes[lane].last, mark, thinnest) else { return lanes[lane].append(mark) }
         lanes[lane][last].end = max(lanes[lane][last].end, mark.end)
         lanes[lane][last].count += mark.count
         lanes[lane][last].seconds += mark.seconds
-        if lanes[lane][last].state == .cached || mark.state == .failed { lanes[lane][last].state = mark.state }
+        if mark.state == .done { lanes[lane][last].state = .done }
     }
 
     /// The lane whose last bar ends first.
@@ -92,8 +99,6 @@ struct Timeline {
 
     private static func merges(_ last: Mark?, _ mark: Mark, _ thinnest: Double) -> Bool {
         guard let last, mark.begin - last.end < thinnest else { return false }
-        // Failures stay by themselves as long as there is room.
-        if last.state != mark.state, last.state == .failed || mark.state == .failed { return false }
         return last.end - last.begin < thinnest || mark.end - mark.begin < thinnest
     }
 

@@ -22,11 +22,18 @@ struct TimelineDrawing {
     /// The drawing; empty where nothing was recorded.
     var svg: Markup {
         guard !timeline.bands.isEmpty else { return "" }
+        var backs: [Markup] = []
         var bands: [Markup] = []
         var y = Self.top
         for (index, band) in timeline.bands.enumerated() {
             let height = Double(max(2, band.lanes.count)) * Self.lane + 8
-            bands.append(draw(band, at: y, height, isOdd: index.isMultiple(of: 2)))
+            backs.append(
+                """
+                <rect class="band\(index.isMultiple(of: 2) ? "" : " odd")" x="0" y="\(y)" \
+                width="\(Self.label + Self.width + 14)" height="\(height)"/>
+
+                """)
+            bands.append(draw(band, at: y, height))
             y += height
         }
         let width = Self.label + Self.width + 14
@@ -34,8 +41,8 @@ struct TimelineDrawing {
             <svg class="timeline" viewBox="0 0 \(width) \(y + 4)" role="img" aria-labelledby="timeline-title">
             <title id="timeline-title">What ran when: \(Figure.count(story.nodes.count, "node")) of \
             \(Figure.count(timeline.bands.count, "stage")) in \(Figure.time(timeline.length))</title>
+            \(backs)<g class="axis">\(axis(to: y))</g>
             \(bands)
-            <g class="axis">\(axis(to: y))</g>
             </svg>
             """
     }
@@ -69,7 +76,7 @@ struct TimelineDrawing {
         return whole < 3600 ? minutes : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
     }
 
-    private func draw(_ band: Timeline.Band, at y: Double, _ height: Double, isOdd: Bool) -> Markup {
+    private func draw(_ band: Timeline.Band, at y: Double, _ height: Double) -> Markup {
         let marks = band.lanes.enumerated().flatMap { lane, marks in
             marks.map { mark in
                 let begin = x(mark.begin)
@@ -82,8 +89,7 @@ struct TimelineDrawing {
             }
         }
         return """
-            <g><rect class="band\(isOdd ? "" : " odd")" x="0" y="\(y)" width="\(Self.label + Self.width + 14)" \
-            height="\(height)"/>\(waiting(band, y, height))<text class="stage" x="8" y="\(y + height / 2 + 4)">\
+            <g>\(waiting(band, y, height))<text class="stage" x="8" y="\(y + height / 2 + 4)">\
             \(band.stage.count > 15 ? band.stage.prefix(14) + "…" : band.stage)</text>
             <g class="marks">\(marks)</g></g>
 
@@ -107,7 +113,7 @@ struct TimelineDrawing {
     private func told(_ mark: Timeline.Mark, _ stage: String) -> String {
         let node = story.nodes[mark.node]
         guard mark.count == 1 else {
-            let ending = mark.state == .failed ? ", not all of them well" : mark.state == .cached ? ", cached" : ""
+            let ending = mark.state == .failed ? ", failed" : mark.state == .cached ? ", cached" : ""
             return "\(mark.count) nodes of \(stage)\(ending), \(Figure.time(mark.begin)) to \(Figure.time(mark.end)): "
                 + "\(Figure.time(mark.seconds)) added up"
         }

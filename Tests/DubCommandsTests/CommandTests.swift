@@ -223,3 +223,27 @@ import Testing
         }
     }
 }
+
+@Suite struct BudgetTests {
+    @Test(
+        "times and amounts",
+        arguments: [
+            ("30m", .time(1800)), ("1h30m", .time(5400)), ("90s", .time(90)), ("1.5h", .time(5400)),
+            ("2h0m1s", .time(7201)), ("2.50", .cost(2.5)), ("soon", nil), ("", nil), ("0s", nil), ("-1", nil),
+            ("m", nil), ("30m1h", nil), ("inf", nil),
+        ] as [(String, Budget?)])
+    func read(text: String, budget: Budget?) {
+        #expect(Budget(text) == budget)
+    }
+
+    @Test("a price is a number above 0, wherever it was set")
+    func price() throws {
+        let options = try CostOptions.parse([])
+        #expect(try options.price(Settings(environment: [:], folder: "/nowhere")) == nil)
+        #expect(try options.price(Settings(environment: ["DUBMILL_COST_PER_HOUR": "0.35"], folder: "/nowhere")) == 0.35)
+        #expect(throws: DubError.self) {
+            try options.price(Settings(environment: ["DUBMILL_COST_PER_HOUR": "cheap"], folder: "/nowhere"))
+        }
+        #expect(throws: (any Error).self) { try CostOptions.parse(["--cost-per-hour", "0"]) }
+    }
+}

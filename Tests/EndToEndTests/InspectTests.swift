@@ -104,7 +104,8 @@ extension EndToEnd {
         @Test(
             "help reads as it did; DUBMILL_RECORD=1 takes new snapshots",
             arguments: [
-                [], ["run"], ["plan"], ["runs"], ["status"], ["script"], ["script", "export"], ["script", "import"],
+                [], ["run"], ["plan"], ["runs"], ["status"], ["report"], ["logs"],
+                ["cancel"], ["retry"], ["trace"], ["script"], ["script", "export"], ["script", "import"],
                 ["inspect"], ["models"], ["models", "list"], ["models", "pull"], ["models", "verify"], ["doctor"],
             ])
         func snapshot(command: [String]) async throws {

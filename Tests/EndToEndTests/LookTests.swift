@@ -12,10 +12,14 @@ extension EndToEnd {
             var reason: String
         }
 
+        private struct Plan: Decodable {
+            var nodes: [Row]
+        }
+
         private func plan(_ mill: Mill, _ arguments: String...) async throws -> [Row] {
             let outcome = try await mill.start(["plan", "--format", "json"] + arguments).finish()
             #expect(outcome.status == 0, "\(outcome.stderr)")
-            return try JSONDecoder().decode([Row].self, from: Data(outcome.stdout.utf8))
+            return try JSONDecoder().decode(Plan.self, from: Data(outcome.stdout.utf8)).nodes
         }
 
         @Test("plan tells what would run and why, before and after")
