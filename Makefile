@@ -22,6 +22,7 @@ setup: ## install what is missing: Debian packages, the worker's Python, the def
 
 setup-tests: setup
 	@scripts/setup tests
+	@scripts/setup browser
 
 build: ## build .build/release/dubmill
 	@scripts/setup packages

@@ -71,10 +71,10 @@ public struct FutureItem: Sendable {
 
 /// How long a run will take, judged by past ones, and how far such judgements were off so far.
 ///
-/// For each stage: the seconds in which it was busy, for a second of media (and a language, where it runs for each),
-/// as the median over past items; times the share of the stage that is not cached. Stages overlap, and items run side
-/// by side: the sum is multiplied by what that came to in the past, again as medians. The error is the median over
-/// past items of how far off each was when judged by all others.
+/// For each stage: the seconds in which it was busy in past items, as a line over the seconds of media (times
+/// languages, where it runs for each), see `CostLine`; times the share of the stage that is not cached. Stages overlap,
+/// and items run side by side: the sum is multiplied by what that came to in the past, as medians. The error is the
+/// median over past items of how far off each was when judged by all others.
 public struct Estimate: Sendable, Encodable {
     /// What a stage takes.
     public struct Stage: Sendable, Encodable {
@@ -171,7 +171,7 @@ private struct Figures {
     private let past: [PastItem]
     /// Those of which most was executed; all, where there are none.
     let telling: [PastItem]
-    private var rates: [String: Double?] = [:]
+    private var lines: [String: CostLine?] = [:]
 
     init(_ past: [PastItem]) {
         self.past = past
@@ -187,18 +187,20 @@ private struct Figures {
                 .map { $0.busySeconds / Double($0.ran) }
             return each.median.map { $0 * Double(max(1, stage.nodes)) }
         }
-        let rate = rates[stage.name] ?? rate(of: stage.name)
-        rates[stage.name] = rate
-        return rate.map { $0 * mediaSeconds * stage.share * Double(stage.elements) }
+        let line = lines[stage.name] ?? line(of: stage.name)
+        lines[stage.name] = line
+        return line.map { $0.seconds(for: mediaSeconds * Double(stage.elements)) * stage.share }
     }
 
-    private func rate(of stage: String) -> Double? {
-        func rates(_ items: [PastItem]) -> [Double] {
+    private func line(of stage: String) -> CostLine? {
+        func points(_ items: [PastItem]) -> [CostLine.Point] {
             items.filter { $0.mediaSeconds > 0 }.flatMap { item in
-                item.stages.filter { $0.stage == stage && $0.ran > 0 }.map { $0.whole / item.mediaSeconds }
+                item.stages.filter { $0.stage == stage && $0.ran > 0 }.map {
+                    (item.mediaSeconds * Double(max(1, $0.elements)), $0.whole)
+                }
             }
         }
-        return rates(telling).median ?? rates(past).median
+        return CostLine(points(telling)) ?? CostLine(points(past))
     }
 
     var overlap: Double? {
@@ -238,6 +240,6 @@ private struct Figures {
 }
 
 extension StageFigure {
-    /// Busy seconds had all its nodes run, for one element of its outermost axis.
-    fileprivate var whole: Double { busySeconds * Double(total) / Double(ran) / Double(max(1, elements)) }
+    /// Busy seconds had all its nodes run.
+    fileprivate var whole: Double { busySeconds * Double(total) / Double(ran) }
 }

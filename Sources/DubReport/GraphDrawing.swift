@@ -2,8 +2,8 @@ internal import DubRunner
 
 /// A run's pipeline as an SVG: each stage with what became of its nodes.
 struct GraphDrawing {
-    private static let box = (width: 136.0, height: 74.0)
-    private static let gap = (across: 24.0, down: 18.0, rows: 40.0)
+    private static let box = (width: 144.0, height: 74.0)
+    private static let gap = (across: 22.0, down: 18.0, rows: 40.0)
     /// Layers side by side before the drawing goes on in the next row.
     private static let perRow = 7
     private static let margin = 18.0
@@ -152,7 +152,7 @@ struct GraphDrawing {
             <g class="stage \(kind)" transform="translate(\(x) \(y))"><title>\(told)</title>\
             <rect class="box" width="\(w)" height="\(h)" rx="7"/>\
             <text class="name" x="10" y="19">\(Self.cut(name))</text>\
-            <text class="axes" x="10" y="33">\(Self.cut(axes, 20))</text>\
+            <text class="axes" x="10" y="33">\(Self.cut(stage.axes.joined(separator: " × "), 24))</text>\
             <text class="counts" x="10" y="49">\(shown.isEmpty ? "not reached" : shown.joined(separator: " · "))</text>\
             <text class="cost" x="10" y="63">\(cost.seconds > 0 ? Figure.time(cost.seconds) : "")</text>\
             <text class="cost" x="\(w - 10)" y="63" text-anchor="end">\(share > 0 ? Figure.share(share) : "")</text>\

@@ -37,6 +37,7 @@ enum PageStyle {
         table{border-collapse:collapse;width:100%}
         caption{text-align:left;padding:0 0 8px}
         th,td{text-align:left;padding:7px 14px 7px 0;border-top:1px solid var(--line);vertical-align:top}
+        thead td{border-top:0}
         thead th{border-top:0;font-size:13px;font-weight:600;color:var(--soft);white-space:nowrap}
         tbody th{font-weight:600;overflow-wrap:anywhere;min-width:13em}
         #items tbody th{min-width:18em;width:45%}
@@ -59,6 +60,7 @@ enum PageStyle {
         svg.graph{width:100%;margin:0 auto}
         .graph text{font-size:11px}
         .graph .name{font-size:13px;font-weight:600}
+        .graph .axes{font-size:10px}
         .graph .axes,.graph .cost{fill:var(--soft)}
         .graph .box{fill:var(--card);stroke:var(--accent);stroke-width:1.5}
         .graph .meter{fill:var(--accent)}

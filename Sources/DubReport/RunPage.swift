@@ -115,7 +115,11 @@ public struct RunPage: Sendable {
             let name = (item.source as NSString).lastPathComponent
             let folder = (item.source as NSString).deletingLastPathComponent
             let speed = item.wallSeconds > 0 && item.mediaSeconds > 0 && item.nodes.run > 0
-            let made = item.outputs.map { [$0.kind, $0.language ?? ""].filter { !$0.isEmpty }.joined(separator: " ") }
+            var made: [String] = []
+            for output in item.outputs {
+                let name = [output.kind, output.language ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+                if !made.contains(name) { made.append(name) }
+            }
             return """
                 <tr class="\(item.status == "passed" ? "good" : "bad")">
                 <th scope="row">\(name)<div class="soft" style="font-weight:400">\(folder)</div>\(fault(item.error))</th>

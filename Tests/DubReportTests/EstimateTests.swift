@@ -103,6 +103,19 @@ import Testing
         #expect(lengthless.seconds?.isNear(4 + 20) == true, "by nodes, as the item that is known had as many")
     }
 
+    @Test("what an item costs whatever its length is not multiplied by it")
+    func fixed() throws {
+        func line(_ points: [CostLine.Point]) throws -> CostLine { try #require(CostLine(points)) }
+        #expect(try line([(10, 5), (20, 6), (60, 10)]).seconds(for: 100).isNear(14))
+        #expect(
+            try line([(10, 5), (20, 6), (60, 10), (30, 400)]).seconds(for: 100) < 40, "one that is off moves little")
+        #expect(try line([(10, 3), (100, 3)]).seconds(for: 1000).isNear(3))
+        #expect(try line([(10, 9), (100, 3)]).seconds(for: 1000) < 10, "longer is never cheaper")
+        #expect(try line([(10, 5)]).seconds(for: 20).isNear(10))
+        #expect(try line([(100, 50), (101, 49)]).seconds(for: 200) > 90, "of one length: by the second")
+        #expect(CostLine([]) == nil)
+    }
+
     @Test("an hour has a price")
     func cost() throws {
         let priced = estimate([future()], [past(media: 50)], price: 1.2)
