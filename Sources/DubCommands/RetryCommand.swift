@@ -51,7 +51,8 @@ struct RetryCommand: AsyncParsableCommand {
             force: false, stems: try await stems(of: files, as: found, ledger))
         Console.note("Taking up \(files.count) of the files of \(found.id)")
         let report = try await RunWork(
-            request: request, machine: machine, display: ProgressDisplay(isQuiet: quiet)
+            request: request, machine: machine, display: ProgressDisplay(isQuiet: quiet),
+            storeBudget: try StoreBudget(settings)
         ).perform()
         switch options.format {
         case .json: Console.result(try Console.json(report))

@@ -84,7 +84,9 @@ struct RunCommand: AsyncParsableCommand {
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
-        return try await RunWork(request: request, machine: machine, display: display).perform()
+        return try await RunWork(
+            request: request, machine: machine, display: display, storeBudget: try StoreBudget(settings)
+        ).perform()
     }
 
     /// Refuses a run that would take more than it may, before anything is begun.

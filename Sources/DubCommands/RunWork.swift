@@ -8,12 +8,18 @@ struct RunWork {
     let request: RunSession.Request
     let machine: Machine
     let display: ProgressDisplay
+    /// What the store is kept to afterwards.
+    let storeBudget: StoreBudget?
 
     /// - Throws: what kept every item from being begun.
     func perform() async throws -> RunReport {
         let machine = machine
         let display = display
-        let session = try RunSession(request, machine: machine) { display.show($0) }
+        let damage = DamageNote()
+        let session = try RunSession(request, machine: machine) {
+            damage.take($0)
+            display.show($0)
+        }
         display.begin(items: request.files.count)
         let work = Task { try await session.run() }
         let interruption = Interruption {
@@ -33,6 +39,8 @@ struct RunWork {
         }
         display.end()
         await machine.worker.shutdown()
+        damage.tell()
+        await storeBudget?.keep(machine)
         return RunReport(run: session.id, items: records.map { RunReport.Item($0) })
     }
 }

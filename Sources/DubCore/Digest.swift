@@ -80,6 +80,12 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
         return data
     }
 
+    /// Hands the 32 bytes out without a copy on the heap.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var words = (first.bigEndian, second.bigEndian, third.bigEndian, fourth.bigEndian)
+        return withUnsafeBytes(of: &words, body)
+    }
+
     /// The digest of bytes in memory.
     public static func of(_ data: Data) -> Digest {
         Digest(SHA256.hash(data: data))
