@@ -35,6 +35,9 @@ final class Terminal: Sendable {
         }
     }
 
+    /// What came so far.
+    var text: String { String(decoding: written.value, as: UTF8.self) }
+
     /// All of it, once nobody writes any more.
     func finish() async throws -> String {
         // What was written before this mark has come through when the mark has.
