@@ -21,7 +21,7 @@ struct Machine: Sendable {
     init(storeFolder: String, threads: Int?, log: (@Sendable (String) -> Void)? = nil) throws {
         let home = try WorkerHome.find()
         store = try FileStore(root: storeFolder)
-        store.sweep(before: Date(timeIntervalSinceNow: -86_400))
+        store.sweep()
         ledger = try SQLiteLedger(path: storeFolder + "/ledger.sqlite")
         worker = LocalWorker(home: home, threads: threads, log: log)
         batcher = Batcher(worker: worker, limits: .init(batchSize: 8))

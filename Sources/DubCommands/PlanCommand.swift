@@ -85,8 +85,8 @@ struct PlanCommand: AsyncParsableCommand {
             let fingerprint = Fingerprint(
                 stage.signature, inputs, models: try stage.models(for: inputs, in: machine.store))
             if let outputs = try await machine.ledger.outputs(for: fingerprint.key) {
-                if let missing = outputs.first(where: { !$0.value.artifacts.allSatisfy(machine.store.holds) })?.key {
-                    rows.append(Row(item: path, node: name, runs: true, reason: "output \(missing) is missing"))
+                if let loss = machine.store.loss(of: outputs) {
+                    rows.append(Row(item: path, node: name, runs: true, reason: loss.description))
                     continue
                 }
                 rows.append(Row(item: path, node: name, runs: false, reason: "cached"))

@@ -67,6 +67,8 @@ struct RunCommand: AsyncParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let jobs = try number("jobs", self.jobs, settings)
         let display = ProgressDisplay(isQuiet: quiet)
+        let damage = DamageNote()
+        let budget = try StoreBudget(settings)
         let machine = try Machine(storeFolder: storeFolder, threads: try number("threads", threads, settings))
         let pipeline = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
         let request = RunSession.Request(
@@ -74,7 +76,10 @@ struct RunCommand: AsyncParsableCommand {
             parameters: options.parameters(settings, declared: try Machine.parameters(of: pipeline)),
             out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
-        let session = try RunSession(request, machine: machine) { display.show($0) }
+        let session = try RunSession(request, machine: machine) {
+            damage.take($0)
+            display.show($0)
+        }
         display.begin(items: request.files.count)
         let work = Task { try await session.run() }
         let interruption = Interruption {
@@ -94,6 +99,8 @@ struct RunCommand: AsyncParsableCommand {
         }
         display.end()
         await machine.worker.shutdown()
+        damage.tell()
+        await budget?.keep(machine)
         return RunReport(run: session.id, items: records.map { RunReport.Item($0) })
     }
 

@@ -59,8 +59,10 @@ public enum RunReason: Hashable, Sendable, CustomStringConvertible {
     case neverRan
     /// The run was told to.
     case forced
-    /// An output is gone from the store, or damaged.
+    /// An output is gone from the store.
     case outputMissing(String)
+    /// An output in the store is not what was put there: its size or its digest is another.
+    case outputDamaged(String)
     /// The stage's code version changed.
     case codeChanged(from: Int, to: Int)
     /// A setting changed.
@@ -76,7 +78,8 @@ public enum RunReason: Hashable, Sendable, CustomStringConvertible {
         case .cached: "cached"
         case .neverRan: "never ran"
         case .forced: "forced"
-        case .outputMissing(let name): "output \(name) is missing or damaged"
+        case .outputMissing(let name): "output \(name) is missing"
+        case .outputDamaged(let name): "output \(name) is damaged"
         case .codeChanged(let from, let to): "stage version \(from)→\(to)"
         case .parameterChanged(let name, let from, let to):
             "parameter \(name) \(from?.canonical ?? "unset")→\(to?.canonical ?? "unset")"

@@ -67,14 +67,13 @@ extension Runner {
     }
 
     private func once(_ job: Job, _ stage: any Stage, _ log: LogTail) async throws -> [String: StageValue] {
-        let scratch = try store.makeScratch()
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
-        let context = StageContext(store: store, scratch: scratch, outside: job.progress.outside) { fraction in
+        let context = StageContext(store: store, outside: job.progress.outside) { fraction in
             observe(
                 .nodeProgress(item: job.item.index, stage: job.step.name, node: job.name, fraction: fraction))
         } note: { line in
             log.add(line)
         }
+        defer { context.removeScratch() }
         let outputs = try await stage.run(job.inputs, in: context)
         for output in job.step.signature.outputs {
             switch (outputs[output.name], output.isList) {

@@ -73,14 +73,14 @@ extension Runner {
                 }
                 outcomes.append(.prepared(job))
             case .done(let outputs):
-                let missing = outputs.first { !$0.value.artifacts.allSatisfy(store.holds) }?.key
+                let lost = store.loss(of: outputs)
                 gate.leave(key)
-                guard let missing else {
+                guard let lost else {
                     cached.append(record(job, state: .cached, reason: .cached, outputs: outputs))
                     outcomes.append(.done(job, outputs: outputs, cached: true))
                     continue
                 }
-                job.reason = .outputMissing(missing)
+                job.reason = lost
                 job.isForced = true
                 outcomes.append(.again(job))
             }

@@ -1,17 +1,28 @@
 public import DubCore
+public import DubGraph
 public import Foundation
+
+/// How an artifact is found in a store, as far as a quick look tells.
+public enum ArtifactState: Sendable, Hashable {
+    /// The bytes are there: the size always, the digest of small artifacts.
+    case intact
+    /// There is nothing.
+    case missing
+    /// There is something else.
+    case damaged
+}
 
 /// Where artifacts lie: immutable bytes by digest.
 ///
-/// What a store has accepted survives the death of the process: it is written under a temporary name, synced, and
-/// renamed into place.
+/// What a store has accepted survives the death of the process: it is written under a temporary name and renamed into
+/// place. After a power cut large artifacts are whole or not there; small ones may be torn, which `state` finds.
+/// What a process has put, or looked at, nobody removes while it lives.
 public protocol Store: Sendable {
-    /// Where an artifact's bytes can be read. Nothing says that they are there: see `holds`.
+    /// Where an artifact's bytes can be read. Nothing says that they are there: see `state`.
     func path(of artifact: Artifact) -> String
 
-    /// Whether the bytes are present and intact, as far as a quick look tells: the size always, the digest of
-    /// small artifacts.
-    func holds(_ artifact: Artifact) -> Bool
+    /// Whether the bytes are present and intact, as far as a quick look tells.
+    func state(of artifact: Artifact) -> ArtifactState
 
     /// Moves a finished file into the store.
     ///
@@ -28,6 +39,23 @@ public protocol Store: Sendable {
 }
 
 extension Store {
+    /// Whether the bytes are present and intact, as far as a quick look tells.
+    public func holds(_ artifact: Artifact) -> Bool { state(of: artifact) == .intact }
+
+    /// What of a node's outputs is not there any more, as the reason to run it again; `nil` where all is.
+    public func loss(of outputs: [String: StageValue]) -> RunReason? {
+        for (name, value) in outputs {
+            for artifact in value.artifacts {
+                switch state(of: artifact) {
+                case .intact: continue
+                case .missing: return .outputMissing(name)
+                case .damaged: return .outputDamaged(name)
+                }
+            }
+        }
+        return nil
+    }
+
     /// Stores a value as JSON with sorted keys, so that equal values are equal artifacts.
     public func put(json value: some Encodable) throws -> Artifact {
         let encoder = JSONEncoder()

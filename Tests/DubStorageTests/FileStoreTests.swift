@@ -89,18 +89,23 @@ private func withStore<Value>(_ body: (FileStore) async throws -> Value) async t
         }
     }
 
-    @Test("sweeps scratch folders that were left behind, and no others")
+    @Test("sweeps what dead processes left in scratch, at once, and nothing of the living, whatever the clock says")
     func sweeps() async throws {
         try await withStore { store in
             let old = try store.makeScratch()
-            try Data("x".utf8).write(to: URL(fileURLWithPath: old + "/x"))
-            try FileManager.default.setAttributes(
-                [.modificationDate: Date(timeIntervalSinceNow: -90_000)], ofItemAtPath: old)
-            let new = try store.makeScratch()
-            #expect(old != new)
-            store.sweep(before: Date(timeIntervalSinceNow: -86_400))
-            #expect(!FileManager.default.fileExists(atPath: old))
-            #expect(FileManager.default.fileExists(atPath: new))
+            let dead = store.root + "/scratch/\(UUID().uuidString).1"
+            for folder in [old, dead] {
+                try FileManager.default.createDirectory(atPath: folder + "/x", withIntermediateDirectories: true)
+                try FileManager.default.setAttributes([.modificationDate: Date.distantPast], ofItemAtPath: folder)
+            }
+            try Data("x".utf8).write(to: URL(fileURLWithPath: dead + "/x/y"))
+            let other = try FileStore(root: store.root)
+            let leavings = other.leavings()
+            #expect(leavings.map(\.path) == [dead] && leavings.map(\.bytes) == [1])
+            other.sweep()
+            #expect(!FileManager.default.fileExists(atPath: dead))
+            #expect(FileManager.default.fileExists(atPath: old))
+            #expect(try store.makeScratch() != old)
         }
     }
 

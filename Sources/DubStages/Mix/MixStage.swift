@@ -23,7 +23,7 @@ struct MixStage: Stage {
         let info = try context.read(MediaInfo.self, "info", of: inputs)
         let placement = try context.read(Placement.self, "placement", of: inputs)
         let takes = inputs.list("takes").map { context.path(of: $0) }
-        let output = "\(context.scratch)/dub.flac"
+        let output = "\(try context.scratch)/dub.flac"
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
                 path, info, placement, takes, to: output, cancellation: cancellation, progress: { context.progress($0) }
