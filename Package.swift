@@ -88,7 +88,7 @@ let package = Package(
                 "DubTestKit",
             ]),
         tests(
-            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"],
+            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubStages", "DubTestKit"],
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),

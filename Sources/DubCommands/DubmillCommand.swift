@@ -23,7 +23,8 @@ public struct DubmillCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ScriptCommand.self,
-            InspectCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self, StoreCommand.self,
+            InspectCommand.self, PipelineCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self,
+            StoreCommand.self,
         ])
 
     /// Made by the argument parser.

@@ -41,28 +41,26 @@ struct Machine: Sendable {
     /// Reads a pipeline file and binds its parameters.
     func graph(_ file: String, parameters: [String: JSONValue]) throws -> Graph {
         try Graph.read(
-            Self.text(of: file), file: file, stages: StageCatalogue.signatures(of: stages), parameters: parameters)
+            PipelineFiles.text(of: file), file: file, stages: StageCatalogue.signatures(of: stages),
+            parameters: parameters, include: PipelineFiles.include)
     }
 
     /// The names of a pipeline file's parameters.
     static func parameters(of file: String) throws -> Set<String> {
-        Set(try PipelineReader.read(text(of: file), file: file).parameters.map(\.name))
+        Set(try PipelineFiles.read(file).parameters.map(\.name))
     }
 
-    private static func text(of file: String) throws -> String {
-        do {
-            return try String(contentsOfFile: file, encoding: .utf8)
-        } catch {
-            throw DubError(
-                .inputMissing, "The pipeline cannot be read: \(error.localizedDescription).", at: file,
-                fix: "Check the name.", cause: error)
-        }
+    /// What a profile of a pipeline file sets; nothing where none is asked for.
+    ///
+    /// - Throws: `parameter.invalid` naming the profiles that there are.
+    static func profile(_ name: String?, of file: String) throws -> [String: JSONValue] {
+        try name.map { try PipelineFiles.read(file).profile($0) } ?? [:]
     }
 
-    /// The verdicts of a plan that has a stage for them, by language.
+    /// The verdicts of a plan that has a stage for them, by language; an empty one where there is none.
     func verdicts(of plan: Plan) -> [String: Verdict] {
         var verdicts: [String: Verdict] = [:]
-        for (step, value) in plan.graph.steps.enumerated() where value.signature.name == "inspect" {
+        for (step, value) in plan.graph.steps.enumerated() where value.signature.isGate {
             for (node, value) in plan.outputs(ofStep: step, named: "verdict") {
                 guard let artifact = value.artifacts.first,
                     let verdict = try? store.read(Verdict.self, from: artifact)

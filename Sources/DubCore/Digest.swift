@@ -92,7 +92,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     }
 
     /// The digest of bytes in memory.
-    package static func of(_ bytes: UnsafeRawBufferPointer) -> Digest {
+    public static func of(_ bytes: UnsafeRawBufferPointer) -> Digest {
         var hash = SHA256()
         hash.update(bufferPointer: bytes)
         return Digest(hash.finalize())
@@ -101,11 +101,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     /// The digest of a text's UTF-8.
     public static func of(_ text: String) -> Digest {
         var text = text
-        return text.withUTF8 { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
-            return Digest(hash.finalize())
-        }
+        return text.withUTF8 { of(UnsafeRawBufferPointer($0)) }
     }
 
     /// The digest of a file, read in pieces of 1 MiB.

@@ -10,17 +10,23 @@ extension Runner {
         let urgency = Admission.Urgency(
             priority: job.item.priority, item: job.item.index, depth: job.step.depth)
         do {
-            return try await admission.admit(.init(job.step), urgency) { try await attempt(job) }
-        } catch is CancellationError {
-            try? await ledger.release([key])
-            return .cancelled(job)
+            let (record, error) = try await admission.admit(.init(job.step), urgency) { try await attempts(at: job) }
+            // Its place is free for the next one meanwhile, and many are written together.
+            try await ledger.record(record)
+            if let error { return failed(job, error) }
+            observe(
+                .nodeFinished(
+                    item: job.item.index, stage: job.step.name, node: job.name, cached: false, seconds: record.seconds))
+            return .done(job, outputs: record.outputs, cached: false)
         } catch {
-            return failed(job, Self.described(error, at: job.name))
+            try? await ledger.release([key])
+            return error is CancellationError ? .cancelled(job) : failed(job, Self.described(error, at: job.name))
         }
     }
 
-    private func attempt(_ job: Job) async throws -> Outcome {
-        guard let stage = stages[job.step.signature.name] else { return .cancelled(job) }
+    /// Tries until it is done, or fails for good: then with the error.
+    private func attempts(at job: Job) async throws -> (NodeRecord, DubError?) {
+        guard let stage = stages[job.step.signature.name] else { throw CancellationError() }
         let policy = job.step.policy.retry ?? retry
         var record = record(job, state: .done, reason: job.reason, outputs: [:])
         observe(.nodeStarted(item: job.item.index, stage: job.step.name, node: job.name, reason: job.reason))
@@ -28,29 +34,26 @@ extension Runner {
             record.attempts += 1
             let log = LogTail()
             let began = ContinuousClock.now
+            func settle() {
+                record.seconds = (ContinuousClock.now - began).seconds
+                record.log = log.text
+            }
             do {
                 record.outputs = try await Attempt.$number.withValue(record.attempts) {
                     try await within(job.step.policy.timeout, at: job.name) { try await once(job, stage, log) }
                 }
-                record.seconds = (ContinuousClock.now - began).seconds
-                record.log = log.text
-                break
+                settle()
+                return (record, nil)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 try Task.checkCancellation()
                 let error = Self.described(error, at: job.name)
-                record.seconds = (ContinuousClock.now - began).seconds
-                record.log = log.text
                 guard policy.retries(error), record.attempts < policy.attempts else {
+                    settle()
                     record.state = .failed
                     record.error = ErrorRecord(error)
-                    do {
-                        try await ledger.record(record)
-                    } catch {
-                        if let key = job.key { try? await ledger.release([key]) }
-                    }
-                    throw error
+                    return (record, error)
                 }
                 observe(
                     .nodeRetried(
@@ -59,11 +62,6 @@ extension Runner {
                 try await Task.sleep(for: policy.wait(after: record.attempts))
             }
         }
-        try await ledger.record(record)
-        observe(
-            .nodeFinished(
-                item: job.item.index, stage: job.step.name, node: job.name, cached: false, seconds: record.seconds))
-        return .done(job, outputs: record.outputs, cached: false)
     }
 
     private func once(_ job: Job, _ stage: any Stage, _ log: LogTail) async throws -> [String: StageValue] {
@@ -73,7 +71,6 @@ extension Runner {
         } note: { line in
             log.add(line)
         }
-        defer { context.removeScratch() }
         let outputs = try await stage.run(job.inputs, in: context)
         for output in job.step.signature.outputs {
             switch (outputs[output.name], output.isList) {

@@ -37,7 +37,7 @@ public struct StageContext: Sendable {
     private let report: @Sendable (Double) -> Void
     private let note: @Sendable (String) -> Void
 
-    /// Makes a context; the runner does, and tests. Whoever makes it calls `removeScratch` in the end.
+    /// Makes a context; the runner does, and tests.
     public init(
         store: any Store, outside: [Digest: String] = [:],
         report: @escaping @Sendable (Double) -> Void = { _ in },
@@ -50,15 +50,10 @@ public struct StageContext: Sendable {
         self.note = note
     }
 
-    /// An empty folder of this attempt's own, made when it is first asked for and removed afterwards.
+    /// A folder of this attempt's own, empty when it is first asked for, removed when the context is let go of.
     ///
-    /// - Throws: `output.unwritable`.
-    public var scratch: String {
-        get throws { try folder.path }
-    }
-
-    /// Removes the folder, where it was made.
-    public func removeScratch() { folder.remove() }
+    /// - Throws: `output.unwritable` where it cannot be made.
+    public var scratch: String { get throws { try folder.path() } }
 
     /// Where an artifact's bytes can be read.
     public func path(of artifact: Artifact) -> String { outside[artifact.digest] ?? store.path(of: artifact) }
@@ -88,29 +83,25 @@ public struct StageContext: Sendable {
     public func log(_ line: String) { note(line) }
 }
 
-/// A folder that is made when somebody first wants it: most attempts never do.
+/// A folder that is made when somebody asks where it is: most nodes of a long run never do.
 private final class ScratchFolder: Sendable {
     private let store: any Store
     private let made = Locked<String?>(nil)
 
-    init(store: any Store) { self.store = store }
-
-    var path: String {
-        get throws {
-            try made.withLock { made in
-                if let made { return made }
-                let path = try store.makeScratch()
-                made = path
-                return path
-            }
-        }
+    init(store: any Store) {
+        self.store = store
     }
 
-    func remove() {
-        let path = made.withLock { made in
-            defer { made = nil }
-            return made
+    deinit {
+        if let path = made.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    func path() throws -> String {
+        try made.withLock { made in
+            if let made { return made }
+            let path = try store.makeScratch()
+            made = path
+            return path
         }
-        if let path { try? FileManager.default.removeItem(atPath: path) }
     }
 }

@@ -1,10 +1,4 @@
-"""The engine beside other workflow runners, on tasks that do next to nothing: what is left is the runner itself.
-
-dubmill's tasks each write an artifact of their own into the store, and are in the ledger before the next one starts.
-doit's are Python functions, recorded in its database; Luigi's and Snakemake's each touch a file, which is how these
-two know that a task is done. Every runner has as many workers as there are cores, except Luigi and doit, which are
-faster with one on tasks this small.
-"""
+"""The engine beside other workflow runners, on tasks that do next to nothing: what is left is the runner itself."""
 
 import dataclasses
 import json
