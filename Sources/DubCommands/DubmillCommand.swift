@@ -23,8 +23,8 @@ public struct DubmillCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ScriptCommand.self,
-            InspectCommand.self, PipelineCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self,
-            StoreCommand.self,
+            InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self, DoctorCommand.self,
+            BenchCommand.self,
         ])
 
     /// Made by the argument parser.

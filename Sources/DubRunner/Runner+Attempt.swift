@@ -71,6 +71,7 @@ extension Runner {
         } note: { line in
             log.add(line)
         }
+        defer { context.removeScratch() }
         let outputs = try await stage.run(job.inputs, in: context)
         for output in job.step.signature.outputs {
             switch (outputs[output.name], output.isList) {

@@ -37,7 +37,7 @@ public struct StageContext: Sendable {
     private let report: @Sendable (Double) -> Void
     private let note: @Sendable (String) -> Void
 
-    /// Makes a context; the runner does, and tests.
+    /// Makes a context; the runner does, and tests. Whoever makes it calls `removeScratch` in the end.
     public init(
         store: any Store, outside: [Digest: String] = [:],
         report: @escaping @Sendable (Double) -> Void = { _ in },
@@ -50,10 +50,15 @@ public struct StageContext: Sendable {
         self.note = note
     }
 
-    /// A folder of this attempt's own, empty when it is first asked for, removed when the context is let go of.
+    /// An empty folder of this attempt's own, made when it is first asked for and removed afterwards.
     ///
-    /// - Throws: `output.unwritable` where it cannot be made.
-    public var scratch: String { get throws { try folder.path() } }
+    /// - Throws: `output.unwritable`.
+    public var scratch: String {
+        get throws { try folder.path }
+    }
+
+    /// Removes the folder, where it was made.
+    public func removeScratch() { folder.remove() }
 
     /// Where an artifact's bytes can be read.
     public func path(of artifact: Artifact) -> String { outside[artifact.digest] ?? store.path(of: artifact) }
@@ -83,25 +88,29 @@ public struct StageContext: Sendable {
     public func log(_ line: String) { note(line) }
 }
 
-/// A folder that is made when somebody asks where it is: most nodes of a long run never do.
+/// A folder that is made when somebody first wants it: most attempts never do.
 private final class ScratchFolder: Sendable {
     private let store: any Store
     private let made = Locked<String?>(nil)
 
-    init(store: any Store) {
-        self.store = store
-    }
+    init(store: any Store) { self.store = store }
 
-    deinit {
-        if let path = made.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
-    }
-
-    func path() throws -> String {
-        try made.withLock { made in
-            if let made { return made }
-            let path = try store.makeScratch()
-            made = path
-            return path
+    var path: String {
+        get throws {
+            try made.withLock { made in
+                if let made { return made }
+                let path = try store.makeScratch()
+                made = path
+                return path
+            }
         }
+    }
+
+    func remove() {
+        let path = made.withLock { made in
+            defer { made = nil }
+            return made
+        }
+        if let path { try? FileManager.default.removeItem(atPath: path) }
     }
 }

@@ -4,26 +4,23 @@ public import Foundation
 
 /// A store in a folder: `objects/ab/cdef….wav`, `scratch/` on the same disk, and `pins/`, a file a living process.
 ///
-/// What survives a power cut: large artifacts are flushed before they have their name. Small ones are not, which would
-/// cost a hundred times what writing them does; they are read and digested whenever they are looked up, so one that the
-/// power cut took or tore is found out and made again (docs/adr/0005-durability.md).
+/// Small objects are not synced: their digest is checked whenever they are looked up, so one that a power cut took or
+/// tore is found and made again. See docs/adr/0005-durability.md.
 public struct FileStore: Store {
     /// The folder, absolute.
     public let root: String
     let pins: Pins
 
-    /// Artifacts up to this size are read again whenever they are looked up, and not flushed when they are written.
-    private static let smallBytes: Int64 = 256 << 10
+    /// Artifacts up to this size are read again whenever they are looked up.
+    static let quickCheckBytes: Int64 = 256 << 10
 
     /// Opens a store, making its folders.
     ///
     /// - Throws: `output.unwritable` where they cannot be made.
     public init(root: String) throws {
         self.root = URL(filePath: root).standardizedFileURL.path(percentEncoded: false)
-        let shelves = (0..<256).map { "objects/" + String($0 + 256, radix: 16).dropFirst() }
-        let isNew = access("\(self.root)/\(shelves[255])", F_OK) != 0
         do {
-            for folder in ["objects", "scratch"] + (isNew ? shelves : []) {
+            for folder in ["objects", "scratch"] {
                 try FileManager.default.createDirectory(
                     atPath: "\(self.root)/\(folder)", withIntermediateDirectories: true)
             }
@@ -55,13 +52,35 @@ public struct FileStore: Store {
     public func state(of artifact: Artifact) -> ArtifactState {
         // Before it is looked at: see Pins.
         pins.add(artifact.digest)
-        let path = path(of: artifact)
-        guard artifact.size <= Self.smallBytes else {
+        return look(at: path(of: artifact), for: artifact)
+    }
+
+    private func look(at path: String, for artifact: Artifact) -> ArtifactState {
+        guard artifact.size <= Self.quickCheckBytes else {
             guard let file = FileIdentity(path: path) else { return .missing }
             return file.size == artifact.size ? .intact : .damaged
         }
-        if SmallFile.digest(path, size: Int(artifact.size)) == artifact.digest { return .intact }
-        return access(path, F_OK) == 0 ? .damaged : .missing
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return .missing }
+        defer { close(file) }
+        return digest(of: file, size: artifact.size) == artifact.digest ? .intact : .damaged
+    }
+
+    /// The digest of an open small file; `nil` where it has not that size or cannot be read.
+    private func digest(of file: Int32, size: Int64) -> Digest? {
+        // A byte more, so that a file that is too long shows.
+        withUnsafeTemporaryAllocation(byteCount: Int(size) + 1, alignment: 16) { buffer in
+            var filled = 0
+            while filled < buffer.count {
+                let count = pread(file, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, off_t(filled))
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { return nil }
+                if count == 0 { break }
+                filled += count
+            }
+            guard filled == Int(size) else { return nil }
+            return .of(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
+        }
     }
 
     /// Digests, syncs and renames the file; an equal artifact that is already there is replaced by equal bytes.
@@ -74,32 +93,32 @@ public struct FileStore: Store {
         }
         defer { close(file) }
         let size = Int64(status.st_size)
-        let small = size <= Self.smallBytes ? SmallFile.digest(file, size: Int(size)) : nil
+        let small = size <= Self.quickCheckBytes ? digest(of: file, size: size) : nil
         let artifact = Artifact(digest: try small ?? Digest.of(fileAt: path), size: size, type: type)
         try place(path, file, as: artifact)
         return artifact
     }
 
-    /// Small ones appear under their names at once; large ones are written in `scratch`, synced and renamed.
+    /// Writes a temporary file, syncs and renames it.
     public func put(_ data: Data, type: String) throws -> Artifact {
         let artifact = Artifact(digest: .of(data), size: Int64(data.count), type: type)
         if holds(artifact) { return artifact }
-        let path = path(of: artifact)
         let temporary = "\(root)/scratch/\(pins.freshName())"
-        let file: Int32
-        do throws(SmallFile.Failure) {
-            if artifact.size <= Self.smallBytes, try SmallFile.create(path, data) { return artifact }
-            file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-            guard file >= 0 else { throw SmallFile.Failure(errno: errno) }
-        } catch {
-            throw unwritable(error.errno, path)
-        }
+        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw unwritable(errno, temporary) }
         defer { close(file) }
-        do {
-            try SmallFile.write(data, to: file)
-        } catch {
-            unlink(temporary)
-            throw unwritable(error.errno, temporary)
+        var written = 0
+        while written < data.count {
+            let count = data.withUnsafeBytes {
+                write(file, $0.baseAddress.map { $0 + written }, data.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let problem = errno
+                unlink(temporary)
+                throw unwritable(problem, temporary)
+            }
+            written += count
         }
         try place(temporary, file, as: artifact)
         return artifact
@@ -116,16 +135,16 @@ public struct FileStore: Store {
     private func place(_ temporary: String, _ file: Int32, as artifact: Artifact) throws {
         pins.add(artifact.digest)
         let path = path(of: artifact)
-        let isSmall = artifact.size <= Self.smallBytes
+        let isSynced = artifact.size > Self.quickCheckBytes
         let folder = (path as NSString).deletingLastPathComponent
         do {
             // Before the name: an object of the right size holds what it should, whatever is cut off when.
-            if !isSmall, fsync(file) != 0 { throw unwritable(errno, temporary) }
+            if isSynced, fsync(file) != 0 { throw unwritable(errno, temporary) }
             if rename(temporary, path) != 0 {
                 guard errno == ENOENT, mkdir(folder, 0o755) == 0 || errno == EEXIST, rename(temporary, path) == 0
                 else { throw unwritable(errno, path) }
             }
-            if !isSmall { try FileSync.sync(folder) }
+            if isSynced { try FileSync.sync(folder) }
         } catch {
             unlink(temporary)
             throw error

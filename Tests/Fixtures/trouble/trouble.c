@@ -95,11 +95,6 @@ int rename(const char *from, const char *to) {
     return fails("rename", to) ? -1 : real(from, to);
 }
 
-int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
-    REAL(int, linkat, int, const char *, int, const char *, int)
-    return fails("rename", to) ? -1 : real(from_folder, from, to_folder, to, flags);
-}
-
 /* Opened for writing alone: what cannot be read is another kind of trouble. */
 static int opens(const char *path, int flags) { return flags & O_ACCMODE && fails("open", path); }
 
