@@ -100,6 +100,9 @@ extension Runner {
             // Another process: nothing tells when it is done but the ledger.
             try? await Task.sleep(for: .milliseconds(Int.random(in: 20...80)))
         }
+        // Whoever had it has made good what was lost.
+        var job = job
+        job.isForced = job.progress.force
         return Task.isCancelled ? .cancelled(job) : .again(job)
     }
 }
