@@ -100,7 +100,10 @@ struct PlanCommand: AsyncParsableCommand {
                     Row(item: path, node: name, runs: true, reason: RunReason.between(last, fingerprint).description))
             }
         }
-        for (index, step) in graph.steps.enumerated() where !reached.contains(index) {
+        let skipped = Dictionary(grouping: plan.nodes, by: \.step).filter { _, nodes in
+            nodes.allSatisfy { $0.state == .skipped }
+        }
+        for (index, step) in graph.steps.enumerated() where !reached.contains(index) && skipped[index] == nil {
             rows.append(
                 Row(item: path, node: step.name + (step.axes.isEmpty ? "" : "[…]"), runs: true, reason: "waits"))
         }
