@@ -57,10 +57,10 @@ struct Machine: Sendable {
         try name.map { try PipelineFiles.read(file).profile($0) } ?? [:]
     }
 
-    /// The verdicts of a plan that has a stage for them, by language.
+    /// The verdicts of a plan that has a stage for them, by language; an empty one where there is none.
     func verdicts(of plan: Plan) -> [String: Verdict] {
         var verdicts: [String: Verdict] = [:]
-        for (step, value) in plan.graph.steps.enumerated() where value.signature.name == "inspect" {
+        for (step, value) in plan.graph.steps.enumerated() where value.signature.isGate {
             for (node, value) in plan.outputs(ofStep: step, named: "verdict") {
                 guard let artifact = value.artifacts.first,
                     let verdict = try? store.read(Verdict.self, from: artifact)

@@ -113,10 +113,11 @@ struct RunSession: Sendable {
             record.mediaSeconds = machine.mediaSeconds(of: result.plan)
             if result.isCancelled { throw CancellationError() }
             let refused = Set(verdicts.filter { $0.value.verdict == .fail }.keys)
-            let isGated = graph.steps.contains { $0.signature.name == "inspect" }
+            let isGated = graph.steps.contains { $0.signature.isGate }
             record.outputs = try await deliverer.deliver(result.plan, stem: stem, source: source) { language, kind in
                 // What the gate refuses is told, and not handed out.
-                guard kind != "verdict", kind != "script", isGated, let language else { return true }
+                guard kind != "verdict", kind != "script", isGated else { return true }
+                let language = language ?? ""
                 return verdicts[language] != nil && !refused.contains(language)
             }
             let worst = verdicts.values.map(\.verdict).max() ?? .pass

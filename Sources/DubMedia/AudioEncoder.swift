@@ -43,8 +43,7 @@ public struct AudioEncoder: ~Copyable {
                 fix: "Use .mka, which holds every codec, or another codec.")
         }
         let stream = try muxer.addStream()
-        avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context)
-        stream.pointee.time_base = encoder.context.pointee.time_base
+        encoder.describe(stream)
         if let language { av_dict_set(&stream.pointee.metadata, "language", language.container, 0) }
         if let title { av_dict_set(&stream.pointee.metadata, "title", title, 0) }
         try muxer.writeHeader()

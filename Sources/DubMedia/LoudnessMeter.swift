@@ -13,6 +13,13 @@ public struct LoudnessReport: Hashable, Sendable, Codable {
     public var range: Double
     /// The highest true peak over the channels, dBTP; `nil` for digital silence.
     public var truePeak: Double?
+
+    /// What was measured elsewhere.
+    public init(integrated: Double?, range: Double, truePeak: Double?) {
+        self.integrated = integrated
+        self.range = range
+        self.truePeak = truePeak
+    }
 }
 
 /// Measures loudness while samples go by, with FFmpeg's ebur128 filter.

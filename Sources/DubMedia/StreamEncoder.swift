@@ -136,6 +136,12 @@ extension StreamEncoder {
     /// The codec's rate.
     var sampleRate: Int { Int(context.pointee.sample_rate) }
 
+    /// Sets up a muxer's stream for what it makes.
+    func describe(_ stream: UnsafeMutablePointer<AVStream>) {
+        avcodec_parameters_from_context(stream.pointee.codecpar, context)
+        stream.pointee.time_base = context.pointee.time_base
+    }
+
     /// The codec's layout.
     var layout: String { resampler.output.layout.name }
 

@@ -127,7 +127,8 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
 @Suite(.serialized) struct MixStageTests {
     /// Three lines of humming over a faint bed; the dub hums elsewhere and at another level.
     private func mix(
-        _ bench: StageBench, layout: String, voicePeak: Double, bedPeak: Float, takePeak: Double
+        _ bench: StageBench, layout: String, voicePeak: Double, bedPeak: Float, takePeak: Double,
+        with parameters: [String: JSONValue] = [:]
     ) async throws -> (report: MixReport, source: String, mixed: String, placement: Placement, format: AudioFormat) {
         let format = AudioFormat(sampleRate: 48_000, layout: layout)
         let rate = format.sampleRate
@@ -163,7 +164,7 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
             [
                 "media": .one(try bench.file(source)), "info": try bench.value(try await Media.probe(source)),
                 "placement": try bench.value(placement), "takes": .list(takes),
-            ])
+            ], with: parameters)
         let audio = try #require(outputs["audio"]?.artifacts.first)
         return (
             try bench.read(MixReport.self, outputs["report"]), source, bench.store.path(of: audio), placement, format
@@ -189,6 +190,71 @@ private func entry(_ id: String, _ window: Span, take: Double, at start: Double,
             #expect(abs((mixed.report.dialogue ?? 0) - after) < 0.3)
             let samples = try AudioFile.readAll(mixed.mixed, as: mixed.format)
             #expect(samples.count == 13 * 48_000 * mixed.format.channels, "as long as the source to the sample")
+        }
+    }
+
+    @Test(
+        "ducked, the source stays: whole between the lines, lowered by so much under them, in every channel",
+        arguments: [("mono", 15.0), ("stereo", 15), ("5.1", 15), ("stereo", 6), ("mono", 10)])
+    func ducks(layout: String, depth: Double) async throws {
+        try await withBench { bench in
+            let mixed = try await mix(
+                bench, layout: layout, voicePeak: 0.3, bedPeak: 0.01, takePeak: 0.3,
+                with: ["bed": "duck", "duck": .number(depth)])
+            let before = try AudioFile.readAll(mixed.source, as: mixed.format)
+            let after = try AudioFile.readAll(mixed.mixed, as: mixed.format)
+            let channels = mixed.format.channels
+            let voice = SpeakerLayout(layout, channels: channels).voice[0]
+            /// The source's own tone at a time, in dB against the source.
+            func level(_ pitch: Double, from: Double, to: Double) -> Double {
+                func energy(_ samples: [Float]) -> Double {
+                    var (sine, cosine) = (0.0, 0.0)
+                    for frame in Int(from * 48_000)..<Int(to * 48_000) {
+                        let phase = 2 * Double.pi * pitch * Double(frame) / 48_000
+                        let sample = Double(samples[frame * channels + voice])
+                        sine += sample * sin(phase)
+                        cosine += sample * cos(phase)
+                    }
+                    return sine * sine + cosine * cosine
+                }
+                return 10 * log10(energy(after) / energy(before))
+            }
+            for (index, line) in mixed.placement.lines.enumerated() {
+                let span = try #require(line.placed.span)
+                let pitch = 220 + 30 * Double(index)
+                let under = level(pitch, from: span.start + 0.1, to: span.end - 0.1)
+                #expect(abs(under + depth) < 1, "line \(index): \(under) dB")
+            }
+            // A quarter of a second before each line to as much behind it; elsewhere nothing is touched.
+            var free = Span(start: 0, end: 0)
+            var touched = 0
+            for span in mixed.placement.lines.compactMap(\.placed.span) + [Span(start: 13.25, end: 13.25)] {
+                free.end = span.start - 0.26
+                for index in Int(free.start * 48_000) * channels..<Int(free.end * 48_000) * channels
+                where abs(before[index] - after[index]) > 1.5 / 32_768 {
+                    touched += 1
+                }
+                free.start = span.end + 0.26
+            }
+            #expect(touched == 0, "samples away from the lines")
+            #expect(mixed.report.source.bed == .duck)
+            let whole = try #require(mixed.report.integrated) - #require(mixed.report.source.integrated)
+            #expect(abs(whole) <= 1, "\(whole) LU")
+            #expect(try #require(mixed.report.truePeak) <= -1)
+            #expect(after.count == before.count)
+        }
+    }
+
+    @Test(
+        "settings that make no sense are refused",
+        arguments: [["bed": "none"], ["bed": "duck", "duck": -3], ["bed": "duck", "duck": 99]] as [[String: JSONValue]])
+    func refused(parameters: [String: JSONValue]) async throws {
+        try await withBench { bench in
+            let error = await failure {
+                _ = try await mix(
+                    bench, layout: "mono", voicePeak: 0.3, bedPeak: 0.01, takePeak: 0.3, with: parameters)
+            }
+            #expect(error?.code == .parameterInvalid)
         }
     }
 

@@ -29,6 +29,7 @@ struct ContainerPlan: Equatable {
     static func candidates(for info: MediaInfo, request: RemuxRequest) -> [ContainerPlan] {
         let picture = info.streams.contains { $0.video?.isAttachedPicture == false }
         var fallback = ContainerPlan(muxer: "matroska", suffix: picture ? "mkv" : "mka")
+        if request.audio.isEmpty, request.subtitles.isEmpty, let plan = plain(info) { return [plan, fallback] }
         switch own(for: info, picture: picture) {
         case .success(let plan):
             guard !plan.isMatroska || plan.muxer == "webm" else { return [plan] }
@@ -42,6 +43,21 @@ struct ContainerPlan: Equatable {
             fallback.reason = refusal.reason
             return [fallback]
         }
+    }
+
+    /// The source's own container where it holds one sound and nothing is added to it.
+    private static func plain(_ info: MediaInfo) -> ContainerPlan? {
+        let sounds = info.streams.filter { $0.kind == .audio }
+        guard sounds.count == 1, info.streams.allSatisfy({ $0.kind == .audio || $0.video?.isAttachedPicture == true })
+        else { return nil }
+        let name = info.container.split(separator: ",").first.map(String.init) ?? ""
+        let suffixes = ["wav", "w64", "flac", "mp3", "aac", "ac3", "eac3"]
+        guard suffixes.contains(name) else { return nil }
+        let plan = ContainerPlan(muxer: name == "aac" ? "adts" : name, suffix: name, needsProof: true)
+        guard let codec = AudioCodec(like: sounds[0].codec, bitsPerSample: sounds[0].audio?.bitsPerSample),
+            plan.holds(codec)
+        else { return nil }
+        return plan
     }
 
     private struct Refusal: Error { var reason: String }
@@ -114,6 +130,9 @@ struct ContainerPlan: Equatable {
         case ("webm", .opus), ("ogg", .opus), ("ogg", .flac): return true
         case ("mpegts", .aac), ("mpegts", .ac3), ("mpegts", .eac3), ("mpegts", .opus), ("mpegts", .mp3):
             return true
+        case ("wav", .pcm16), ("wav", .pcm24), ("wav", .pcmFloat), ("w64", .pcm16), ("w64", .pcm24): return true
+        case ("w64", .pcmFloat), ("flac", .flac), ("mp3", .mp3), ("adts", .aac), ("ac3", .ac3): return true
+        case ("eac3", .eac3): return true
         default: return false
         }
     }

@@ -1,14 +1,16 @@
 internal import CFFmpeg
 internal import DubCore
 
-/// Encodes an added track piece by piece, so that it runs beside the packets that are copied.
+/// Encodes a new track piece by piece, so that it runs beside the packets that are copied.
 ///
-/// The track begins where the source's dialogue stream begins. Codecs that start with priming put it there: in front
+/// The track begins where its guide, a stream of the source, begins. Codecs that start with priming put it there: in front
 /// of zero where the container can say so (MP4's edit list), else in place of the first milliseconds, so that every
 /// later sample lies where it should.
 struct DubFeed: ~Copyable {
     let stream: Int
-    private var decoder: AudioDecoder
+    /// The source's stream that it begins, runs and ends with.
+    let guide: Int?
+    private var sound: LevelledAudio
     private var encoder: StreamEncoder
     private let sink: Muxer.Sink
     private let rate: Int64
@@ -21,31 +23,36 @@ struct DubFeed: ~Copyable {
     private var position: Int64
     private var block: [Float] = []
     private var blockStart: Int64 = 0
-    private var sourceEnded = false
+    private var soundEnded = false
+    /// Whether the track ends with its sound, whatever the guide's last packets hold of padding.
+    private let endsWithSound: Bool
 
     /// - Parameters:
-    ///   - start: first timestamp of the source's dialogue stream, in microseconds of the source's clock.
+    ///   - endsWithSound: whether it is not silent from the sound's end to the guide's.
+    ///   - start: first timestamp of the guide, in microseconds of the source's clock.
     ///   - zero: zero of the timeline, likewise.
     ///   - shift: what is added to the source's clock in the output.
     init(
-        stream: Int, _ decoder: consuming AudioDecoder, _ encoder: consuming StreamEncoder, sink: Muxer.Sink,
-        start: Int64, zero: Int64, shift: Int64
+        stream: Int, guide: Int?, _ sound: consuming LevelledAudio, _ encoder: consuming StreamEncoder,
+        endsWithSound: Bool, sink: Muxer.Sink, start: Int64, zero: Int64, shift: Int64
     ) {
         let codecUnit = AVRational(num: 1, den: Int32(encoder.sampleRate))
-        let fileUnit = AVRational(num: 1, den: Int32(decoder.format.sampleRate))
+        let fileUnit = AVRational(num: 1, den: Int32(sound.format.sampleRate))
         // A stream that starts before zero has its priming there: so has the dub, however long its own is.
         let content =
             start < zero
             ? av_rescale_q(zero, microseconds, codecUnit)
             : av_rescale_q(start, microseconds, codecUnit) + encoder.priming
         self.stream = stream
+        self.guide = guide
+        self.endsWithSound = endsWithSound
         self.sink = sink
         self.zero = av_rescale_q(zero, microseconds, fileUnit)
         offset = content + av_rescale_q(shift, microseconds, codecUnit)
         position = av_rescale_q(content, codecUnit, fileUnit) - self.zero
-        rate = Int64(decoder.format.sampleRate)
-        channels = decoder.output.channels
-        self.decoder = decoder
+        rate = Int64(sound.format.sampleRate)
+        channels = sound.channels
+        self.sound = sound
         self.encoder = encoder
     }
 
@@ -60,18 +67,20 @@ struct DubFeed: ~Copyable {
         return av_rescale_q(skip, AVRational(num: 1, den: 48000), stream.pointee.time_base)
     }
 
-    /// Encodes up to `clock`, in microseconds of the source's clock. Beyond the file's end it is silent.
+    /// Encodes up to `clock`, in microseconds of the source's clock. Beyond the sound's end it is silent, or ends.
     mutating func advance(to clock: Int64) throws {
         let limit = av_rescale_q(clock, microseconds, AVRational(num: 1, den: Int32(rate))) - zero
         while position < limit {
             let blockEnd = blockStart + Int64(block.count / channels)
-            if position >= blockEnd, !sourceEnded {
-                guard let next = try decoder.next() else {
-                    sourceEnded = true
+            if position >= blockEnd, !soundEnded {
+                guard let next = try sound.next() else {
+                    soundEnded = true
                     continue
                 }
                 block = next.samples
                 blockStart = next.start
+            } else if position >= blockEnd, endsWithSound {
+                return
             } else if position < blockStart || position >= blockEnd {
                 let quiet = min(
                     position < blockStart ? blockStart - position : limit - position, limit - position, 8192)

@@ -46,6 +46,20 @@ public struct AddedAudio: Hashable, Sendable, Codable {
     }
 }
 
+/// An audio stream of the source that is written anew instead of copied: in its place, with its name and language.
+public struct ReplacedAudio: Hashable, Sendable, Codable {
+    /// Its index in the source.
+    public var stream: Int
+    /// What is done to it.
+    public var levelling: Levelling
+
+    /// Describes a replacement.
+    public init(stream: Int, levelling: Levelling) {
+        self.stream = stream
+        self.levelling = levelling
+    }
+}
+
 /// A subtitle track to be added.
 public struct AddedSubtitle: Hashable, Sendable, Codable {
     /// In any order.
@@ -66,7 +80,7 @@ public struct AddedSubtitle: Hashable, Sendable, Codable {
     }
 }
 
-/// What is to be written: a source as it is, with tracks added.
+/// What is to be written: a source as it is, with tracks added, or audio streams replaced.
 public struct RemuxRequest: Hashable, Sendable, Codable {
     /// The file that every stream is copied from.
     public var source: String
@@ -76,6 +90,8 @@ public struct RemuxRequest: Hashable, Sendable, Codable {
     public var audio: [AddedAudio]
     /// In the order in which they are added, after the audio.
     public var subtitles: [AddedSubtitle]
+    /// Each stream once; all others are copied.
+    public var replaced: [ReplacedAudio]
     /// Whether a container that holds everything but text subtitles (MPEG-TS, Ogg) gives way to Matroska for them.
     ///
     /// Matroska frames H.264 otherwise than MPEG-TS, so that picture packets are no longer the same bytes: unless
@@ -85,12 +101,13 @@ public struct RemuxRequest: Hashable, Sendable, Codable {
     /// Describes an output.
     public init(
         source: String, outputStem: String, audio: [AddedAudio] = [], subtitles: [AddedSubtitle] = [],
-        requiresSubtitles: Bool = false
+        replaced: [ReplacedAudio] = [], requiresSubtitles: Bool = false
     ) {
         self.source = source
         self.outputStem = outputStem
         self.audio = audio
         self.subtitles = subtitles
+        self.replaced = replaced
         self.requiresSubtitles = requiresSubtitles
     }
 }
@@ -109,6 +126,18 @@ public struct RemuxReport: Hashable, Sendable, Codable {
         public var bitRate: Int64?
     }
 
+    /// A stream that was written anew.
+    public struct Replacement: Hashable, Sendable, Codable {
+        /// Its index in the source.
+        public var source: Int
+        /// Its index in the output.
+        public var index: Int
+        /// FFmpeg's name of its codec.
+        public var codec: String
+        /// Bits a second that the encoder was asked for; `nil` for lossless audio.
+        public var bitRate: Int64?
+    }
+
     /// The finished file.
     public var path: String
     /// FFmpeg's name of its muxer: `mp4`, `matroska`, …
@@ -117,6 +146,8 @@ public struct RemuxReport: Hashable, Sendable, Codable {
     public var reason: String?
     /// The tracks that were added, audio first.
     public var added: [Track]
+    /// The streams that were written anew; `nil` where none was asked for.
+    public var replaced: [Replacement]?
     /// What of the source, or of the request, is not in the output, and why.
     public var dropped: [String]
     /// Copied packets whose timestamps went backwards in the source and were moved.

@@ -16,11 +16,13 @@ struct DubFeeds: ~Copyable {
     private var boxes: [Box] = []
 
     mutating func add(_ feed: consuming DubFeed) { boxes.append(Box(feed)) }
-    mutating func advance(to clock: Int64) throws {
-        for box in boxes { try box.feed.advance(to: clock) }
+    /// Writes what runs beside stream `guide` of the source, up to `clock`.
+    mutating func advance(beside guide: Int, to clock: Int64) throws {
+        for box in boxes where box.feed.guide == guide { try box.feed.advance(to: clock) }
     }
-    mutating func finish(at clock: Int64) throws {
-        for box in boxes { try box.feed.finish(at: clock) }
+    /// Ends each where its guide ended, or at `clock` where that is not known.
+    mutating func finish(at ends: [Int: Int64], else clock: Int64) throws {
+        for box in boxes { try box.feed.finish(at: box.feed.guide.flatMap { ends[$0] } ?? clock) }
     }
 }
 
@@ -61,7 +63,7 @@ extension RemuxSession {
             packet.clear()
             muxer.startWriteback()
         }
-        try pump.dubs.finish(at: guideEnd ?? source.zero + max(0, source.context.pointee.duration))
+        try pump.dubs.finish(at: ends, else: source.zero + max(0, source.context.pointee.duration))
         for index in pump.texts.indices { try pump.texts[index].advance(to: nil) }
         progress(1)
     }
@@ -77,9 +79,13 @@ extension RemuxSession {
         else { return nil }
         tallies[index]?.add(packet)
         let dts = clock(raw.pointee.dts, index) ?? clock(raw.pointee.pts, index)
-        if index == guide, let start = clock(raw.pointee.pts, index) ?? dts {
+        if index == guide || levels[index] != nil, let start = clock(raw.pointee.pts, index) ?? dts {
             let end = start + max(0, clock(raw.pointee.duration, index) ?? 0)
-            guideEnd = max(guideEnd ?? end, end)
+            ends[index] = max(ends[index] ?? end, end)
+        }
+        guard levels[index] == nil else {
+            try advance(&pump, beside: index, dts)
+            return dts
         }
         let from = source.stream(index).pointee.time_base
         let to = target.pointee.time_base
@@ -93,11 +99,14 @@ extension RemuxSession {
         raw.pointee.pos = -1
         raw.pointee.stream_index = Int32(place)
         try muxer.sink.write(raw)
-        if index == guide, let guideEnd { try pump.dubs.advance(to: guideEnd) }
-        if let dts {
-            for text in pump.texts.indices { try pump.texts[text].advance(to: dts - source.zero) }
-        }
+        try advance(&pump, beside: index, dts)
         return dts
+    }
+
+    private func advance(_ pump: inout Pump, beside index: Int, _ dts: Int64?) throws {
+        if let end = ends[index] { try pump.dubs.advance(beside: index, to: end) }
+        guard let dts else { return }
+        for text in pump.texts.indices { try pump.texts[text].advance(to: dts - source.zero) }
     }
 
     /// FFmpeg 5.1 writes Matroska's CodecDelay for Opus without adding it to the blocks' times, as the format asks and

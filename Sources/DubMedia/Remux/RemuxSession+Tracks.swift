@@ -13,8 +13,7 @@ extension RemuxSession {
                 codec, format: decoder.format, bitRate: audio.bitRate ?? dialogue?.audio?.bitRate,
                 globalHeader: muxer.wantsGlobalHeader, at: muxer.path)
             let stream = try muxer.addStream()
-            avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context)
-            stream.pointee.time_base = encoder.context.pointee.time_base
+            encoder.describe(stream)
             stream.pointee.disposition = dispositionFlags(
                 audio.dispositions ?? (place == 0 ? ["default", "dub"] : ["dub"]))
             name(stream, language: audio.language, title: audio.title)
@@ -24,10 +23,37 @@ extension RemuxSession {
                     bitRate: codec.isLossless ? nil : encoder.context.pointee.bit_rate))
             feeds.add(
                 DubFeed(
-                    stream: Int(stream.pointee.index), decoder, encoder, sink: muxer.sink,
-                    start: guideStart ?? source.zero, zero: source.zero, shift: shift))
+                    stream: Int(stream.pointee.index), guide: guide, try LevelledAudio(decoder), encoder,
+                    endsWithSound: false, sink: muxer.sink, start: guide.flatMap { starts[$0] } ?? source.zero,
+                    zero: source.zero,
+                    shift: shift))
         }
         return feeds
+    }
+
+    /// Sets up the streams that `mapStreams` made for what is written anew.
+    mutating func addReplacements(to feeds: inout DubFeeds) throws {
+        for (index, levelling) in levels.sorted(by: { $0.key < $1.key }) {
+            guard let place = places[index], let stream = muxer.context.pointee.streams[place] else {
+                preconditionFailure("stream \(index) has no place")
+            }
+            let decoder = try AudioDecoder.open(
+                source.path, stream: index, optionalFormat: nil, cancellation: source.cancellation)
+            let codec = plan.codec(like: info.streams[index])
+            let encoder = try StreamEncoder.open(
+                codec, format: decoder.format, bitRate: info.streams[index].audio?.bitRate,
+                globalHeader: muxer.wantsGlobalHeader, at: muxer.path)
+            encoder.describe(stream)
+            replaced.append(
+                RemuxReport.Replacement(
+                    source: index, index: place, codec: codec.ffmpegName,
+                    bitRate: codec.isLossless ? nil : encoder.context.pointee.bit_rate))
+            feeds.add(
+                DubFeed(
+                    stream: place, guide: index, try LevelledAudio(decoder, levelling), encoder,
+                    endsWithSound: true, sink: muxer.sink, start: starts[index] ?? source.zero, zero: source.zero,
+                    shift: shift))
+        }
     }
 
     mutating func addSubtitles(_ request: RemuxRequest) throws -> [CueFeed] {

@@ -11,6 +11,7 @@ struct RemuxSession: ~Copyable {
     var places: [Int?]
     var dropped: [String] = []
     var added: [RemuxReport.Track] = []
+    var replaced: [RemuxReport.Replacement] = []
     var repaired = 0
     var lastDTS: [Int: Int64] = [:]
     /// Streams of the output that have had a packet.
@@ -20,13 +21,19 @@ struct RemuxSession: ~Copyable {
     var shift: Int64 = 0
     /// The source's stream beside which dubs run.
     let guide: Int?
-    /// First and last time of the guide on the source's clock, in microseconds.
-    var guideStart: Int64?
-    var guideEnd: Int64?
+    /// Streams that are written anew, by their index in the source.
+    let levels: [Int: Levelling]
+    /// First and last time of the source's streams beside which new tracks run, on the source's clock, in microseconds.
+    var starts: [Int: Int64] = [:]
+    var ends: [Int: Int64] = [:]
 
-    init(_ source: consuming Demuxer, _ muxer: consuming Muxer, plan: ContainerPlan, info: MediaInfo) {
+    init(
+        _ source: consuming Demuxer, _ muxer: consuming Muxer, plan: ContainerPlan, info: MediaInfo,
+        replaced: [ReplacedAudio]
+    ) {
         places = info.streams.map { _ in nil }
         guide = info.dialogueStream?.index ?? info.pictureStream?.index
+        levels = Dictionary(replaced.map { ($0.stream, $0.levelling) }, uniquingKeysWith: { $1 })
         self.source = source
         self.muxer = muxer
         self.plan = plan
@@ -50,7 +57,8 @@ struct RemuxSession: ~Copyable {
         try mapStreams(hasAddedAudio: !request.audio.isEmpty)
         let prelude = try readPrelude()
         try muxer.copyHead(of: source.context, sameContainer: sameContainer, shift: shift)
-        let feeds = try addDubs(request)
+        var feeds = try addDubs(request)
+        try addReplacements(to: &feeds)
         let texts = try addSubtitles(request)
         let options = headerOptions
         try muxer.writeHeader(options)
@@ -60,8 +68,8 @@ struct RemuxSession: ~Copyable {
         try muxer.finish()
         if plan.needsProof { try prove() }
         let report = RemuxReport(
-            path: muxer.path, container: muxer.format, reason: plan.reason, added: added, dropped: dropped,
-            repairedTimestamps: repaired)
+            path: muxer.path, container: muxer.format, reason: plan.reason, added: added,
+            replaced: request.replaced.isEmpty ? nil : replaced, dropped: dropped, repairedTimestamps: repaired)
         try muxer.commit()
         return report
     }
@@ -80,7 +88,8 @@ struct RemuxSession: ~Copyable {
             if ["m2ts", "mts", "m2t"].contains(plan.suffix) { options["mpegts_m2ts_mode"] = "1" }
             return options
         }
-        return [:]
+        // Beyond 4 GiB.
+        return plan.muxer == "wav" ? ["rf64": "auto"] : [:]
     }
 
     /// Makes a stream in the output for each that is copied.
@@ -91,6 +100,10 @@ struct RemuxSession: ~Copyable {
         var covers: [Int] = []
         for index in 0..<source.streamCount {
             let stream = source.stream(index)
+            if levels[index] != nil {
+                places[index] = Int(try muxer.addReplacement(of: stream, sameContainer: sameContainer).pointee.index)
+                continue
+            }
             let copy = try StreamCopy.decide(
                 stream, plan: plan, muxer: muxer.context.pointee.oformat, hasChapters: !info.chapters.isEmpty,
                 path: source.path)
@@ -120,7 +133,7 @@ struct RemuxSession: ~Copyable {
     /// FFmpeg's MP4 muxer lists no track without samples: later ones move up.
     mutating func leaveOutEmptyTracks(_ pump: borrowing Pump) {
         guard plan.isQuickTime else { return }
-        let full = written.union(added.map(\.index)).subtracting(
+        let full = written.union(added.map(\.index)).union(replaced.map(\.index)).subtracting(
             pump.texts.filter(\.isEmpty).map(\.stream))
         for (index, place) in places.enumerated() {
             guard let place, !full.contains(place) else { continue }
@@ -131,6 +144,7 @@ struct RemuxSession: ~Copyable {
             track.index = full.count { $0 < track.index }
             return track
         }
+        for index in replaced.indices { replaced[index].index = full.count { $0 < replaced[index].index } }
     }
 
     func clock(_ ticks: Int64, _ stream: Int) -> Int64? {
@@ -138,12 +152,11 @@ struct RemuxSession: ~Copyable {
         return av_rescale_q(ticks, source.stream(stream).pointee.time_base, microseconds)
     }
 
-    /// Reads until picture and sound have each shown a packet: when they start decides how the output starts.
+    /// Reads until picture and sounds have each shown a packet: when they start decides how the output starts.
     private mutating func readPrelude() throws -> [Held] {
         var held: [Held] = []
-        var starts: [Int: Int64] = [:]
         var bytes = 0
-        let awaited = Set([guide, info.pictureStream?.index].compactMap { $0 })
+        let awaited = Set([guide, info.pictureStream?.index].compactMap { $0 }).union(levels.keys)
         while held.count < 2000, bytes < 32 << 20, !awaited.isSubset(of: starts.keys) {
             let packet = try Packet()
             guard try source.read(into: packet) else { break }
@@ -154,7 +167,6 @@ struct RemuxSession: ~Copyable {
             bytes += Int(packet.raw.pointee.size)
             held.append(Held(packet))
         }
-        guideStart = guide.flatMap { starts[$0] }
         if plan.isMatroska {
             // Blocks cannot lie before zero; FFmpeg's own remedy would move streams by their decoding times, which
             // Matroska does not even store.

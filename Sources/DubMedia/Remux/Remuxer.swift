@@ -1,7 +1,7 @@
 internal import CFFmpeg
 internal import DubCore
 
-/// Writes a source again with tracks added: every original packet as it was, nothing encoded but what is new.
+/// Writes a source again with tracks added or replaced: every other packet as it was, nothing encoded but what is new.
 ///
 /// Rules:
 /// - Original streams keep their order; added audio comes after them, then added subtitles. The text track by which
@@ -11,6 +11,8 @@ internal import DubCore
 /// - Dispositions are kept, but where audio is added: then `default` leaves the original audio, the stream that was
 ///   dubbed is flagged `original`, the first dub `default` and `dub`, further dubs `dub`. Not every container can say
 ///   all of these: MP4 says `default` and `dub`, QuickTime `default`, Matroska and WebM `default` and `original`.
+/// - A replaced stream keeps its place, name, language and dispositions, begins where it began and ends where it ended.
+///   Its codec is of the same family where that can be encoded and held.
 /// - A dub begins at the first timestamp of the source's dialogue stream and ends where that ends.
 public enum Remuxer {
     /// Writes the output under a temporary name and gives it its own when it is whole and on the disk.
@@ -31,6 +33,8 @@ public enum Remuxer {
         _ request: RemuxRequest, cancellation: Cancellation, progress: (Double) -> Void
     ) throws -> RemuxReport {
         let info = try Demuxer.open(request.source, cancellation: cancellation).describe()
+        let audio = Set(info.streams.filter { $0.kind == .audio }.map(\.index))
+        precondition(request.replaced.allSatisfy { audio.contains($0.stream) }, "only audio can be replaced")
         var plans = ContainerPlan.candidates(for: info, request: request)
         while !plans.isEmpty {
             let plan = plans.removeFirst()
@@ -38,7 +42,7 @@ public enum Remuxer {
                 let source = try Demuxer.open(request.source, cancellation: cancellation)
                 let muxer = try Muxer.create(
                     request.outputStem + "." + plan.suffix, format: plan.muxer, cancellation: cancellation)
-                let session = RemuxSession(source, muxer, plan: plan, info: info)
+                let session = RemuxSession(source, muxer, plan: plan, info: info, replaced: request.replaced)
                 return try session.run(request, progress: progress)
             } catch let error as CopyDiffers where !plans.isEmpty {
                 plans[0].reason =

@@ -110,6 +110,27 @@ extension Muxer {
         return stream
     }
 
+    /// Adds a stream for what stands in the place of `source`: its tags and dispositions, but nothing of its codec.
+    ///
+    /// Tags that tell how loud it was, or how many bytes it had, would not be true of another.
+    func addReplacement(
+        of source: UnsafeMutablePointer<AVStream>, sameContainer: Bool
+    ) throws -> UnsafeMutablePointer<AVStream> {
+        let stream = try addStream()
+        stream.pointee.disposition = source.pointee.disposition
+        stream.pointee.id = format == "mpegts" ? source.pointee.id : 0
+        for (key, value) in entries(source.pointee.metadata) {
+            let name = key.uppercased()
+            let isStale =
+                ["DURATION", "ENCODER", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"].contains {
+                    name == $0 || name.hasPrefix($0 + "-")
+                } || ["REPLAYGAIN_", "R128_", "_STATISTICS"].contains { name.hasPrefix($0) }
+                || !sameContainer && ["VENDOR_ID", "HANDLER_NAME"].contains(name)
+            if !isStale { av_dict_set(&stream.pointee.metadata, key, value, 0) }
+        }
+        return stream
+    }
+
     /// Adds a cover as an attached file.
     func addAttachedFile(
         of source: UnsafeMutablePointer<AVStream>

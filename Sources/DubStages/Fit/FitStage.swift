@@ -7,7 +7,7 @@ internal import DubTiming
 struct FitStage: Stage {
     let signature = StageSignature(
         name: "fit", version: 1, inputs: [.one("layout"), .list("lines"), .list("takes")],
-        outputs: [.one("placement"), .one("script")], parameters: ["to": ""])
+        outputs: [.one("placement"), .one("script")], parameters: ["to": "", "lead-in": 0])
 
     /// Silence kept at the very end, in seconds, so that no word touches the last sample.
     private static let tail = 0.3
@@ -28,7 +28,12 @@ struct FitStage: Stage {
                 window: one.line.window, speech: one.line.speech, speaker: one.line.speaker,
                 take: Take(duration: take.seconds, speech: take.speech))
         }
-        let placed = Fit().place(wanted, duration: max(0.2, layout.duration - Self.tail))
+        let leadIn = inputs.parameters["lead-in"]?.double ?? -1
+        guard (0...5).contains(leadIn) else {
+            throw DubError(
+                .parameterInvalid, "A lead-in of \(leadIn) s cannot be kept.", at: "lead-in", fix: "Give 0 to 5.")
+        }
+        let placed = Fit().place(wanted, duration: max(0.2, layout.duration - Self.tail), leadIn: leadIn)
         let entries = zip(zip(lines, takes), placed).map { pair, placed in
             let translation = pair.0.line.translation
             return Placement.Entry(

@@ -22,7 +22,7 @@ struct InspectStage: Stage {
         var checks = try await Inspection.checks(
             context.path(of: try context.artifact("video", of: inputs)),
             source: context.path(of: try context.artifact("media", of: inputs)), language: target,
-            dropped: remuxed.dropped)
+            dropped: remuxed.dropped, change: mixed.source.bed == .duck ? 1 : 2)
         let lines = Self.lines(placement)
         checks += Self.checks(lines, mixed)
         var engines: [String: Int] = [:]

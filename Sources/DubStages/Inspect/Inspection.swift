@@ -12,11 +12,14 @@ public enum Inspection {
     ///   - language: which audio track is the dub; `nil` takes the default one.
     /// - Throws: `input.missing`, `media.unreadable`, `media.no-stream`; `CancellationError`.
     public static func verdict(on path: String, source: String?, language: Language?) async throws -> Verdict {
-        Verdict(language: language, checks: try await checks(path, source: source, language: language, dropped: []))
+        Verdict(language: language, checks: try await checks(path, source: source, language: language))
     }
 
+    /// - Parameters:
+    ///   - dropped: what the remux left out.
+    ///   - change: how far the loudness may be from the source's to pass, LU.
     static func checks(
-        _ path: String, source: String?, language: Language?, dropped: [String]
+        _ path: String, source: String?, language: Language?, dropped: [String] = [], change: Double = 2
     ) async throws -> [Verdict.Check] {
         let dub = try await Media.probe(path)
         guard let track = track(of: dub, language) else {
@@ -24,19 +27,23 @@ public enum Inspection {
                 .mediaNoStream, "The file has no audio track in \(language?.name ?? "any language").", at: path,
                 fix: "Check that this is the dub.")
         }
-        let packets = try await Media.packetDigests(path)
+        // All at once: an inspection comes last, when cores are idle.
+        async let packetsRead = Media.packetDigests(path)
+        async let heardDub = loudness(path, track)
         var checks: [Verdict.Check] = []
-        let heard = try await loudness(path, track)
         var spoken: LoudnessReport?
         if let source {
             let original = try await Media.probe(source)
-            let originals = try await Media.packetDigests(source)
-            checks.append(order(packets, track, against: originals))
+            async let originalsRead = Media.packetDigests(source)
+            async let heardSource = original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
+            let (packets, originals) = try await (packetsRead, originalsRead)
+            checks.append(order(packets, [track], against: originals))
             checks += streams(original, originals, dub, packets, dropped)
-            checks += times(original, originals, dub, packets, track)
-            spoken = try await original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
-            checks.append(level(heard, spoken))
+            checks += times(original, originals, dub, packets, [original.dialogueStream?.index: track])
+            spoken = try await heardSource
+            checks.append(level(try await heardDub, spoken, within: change))
         }
+        let heard = try await heardDub
         checks.append(audible(heard, against: spoken))
         checks.append(peak(heard))
         return checks
@@ -51,12 +58,8 @@ public enum Inspection {
 
     private static func loudness(_ path: String, _ stream: Int) async throws -> LoudnessReport {
         try await MediaThread.run { cancellation in
-            let info = try AudioDecoder.open(
+            try LoudnessMeter.measure(
                 path, stream: stream, as: AudioFormat(sampleRate: 48_000, layout: "stereo"), cancellation: cancellation)
-            var decoder = info
-            var meter = try LoudnessMeter.make(decoder.format)
-            while let block = try decoder.next() { try meter.add(block.samples) }
-            return try meter.finish()
         }
     }
 
@@ -69,7 +72,7 @@ public enum Inspection {
     }
 
     /// A value whose size decides: up to `pass` it passes, up to `review` it is set aside.
-    private static func bounded(
+    static func bounded(
         _ name: String, _ value: Double?, _ unit: String, pass: Double, review: Double
     ) -> Verdict.Check {
         let size = abs(value ?? 0)
@@ -78,28 +81,29 @@ public enum Inspection {
             grade: value == nil ? .review : size <= pass ? .pass : size <= review ? .review : .fail)
     }
 
-    /// Timestamps that run backwards, where the source's do not.
-    private static func order(
-        _ packets: [PacketDigest], _ track: Int, against originals: [PacketDigest]
+    /// Timestamps that run backwards in the picture and in new tracks, where the source's picture's do not.
+    static func order(
+        _ packets: [PacketDigest], _ tracks: Set<Int>, against originals: [PacketDigest]
     ) -> Verdict.Check {
-        func disorders(_ packets: [PacketDigest], _ track: Int?) -> Int {
-            packets.filter { $0.stream == track || $0.kind == .video }.map(\.disorders).reduce(0, +)
+        func disorders(_ packets: [PacketDigest], _ tracks: Set<Int>) -> Int {
+            packets.filter { tracks.contains($0.stream) || $0.kind == .video }.map(\.disorders).reduce(0, +)
         }
-        let before = disorders(originals, nil)
-        let now = disorders(packets, track)
+        let before = disorders(originals, [])
+        let now = disorders(packets, tracks)
         return .init(
             name: "timestamps.disorders", value: Double(now), unit: "packets", limit: "at most \(before)",
             grade: now <= before ? .pass : .review)
     }
 
-    private static func streams(
+    /// What was to be kept as it was; streams of the source in `replaced` were not.
+    static func streams(
         _ original: MediaInfo, _ originals: [PacketDigest], _ dub: MediaInfo, _ packets: [PacketDigest],
-        _ dropped: [String]
+        _ dropped: [String], replaced: Set<Int> = []
     ) -> [Verdict.Check] {
         var left = packets
         var missing: [String] = []
         var pictureChanged = false
-        for stream in originals where stream.packets > 0 {
+        for stream in originals where stream.packets > 0 && !replaced.contains(stream.stream) {
             if let index = left.firstIndex(where: { $0.kind == stream.kind && $0.digest == stream.digest }) {
                 left.remove(at: index)
                 continue
@@ -128,16 +132,20 @@ public enum Inspection {
         ]
     }
 
-    private static func times(
-        _ original: MediaInfo, _ originals: [PacketDigest], _ dub: MediaInfo, _ packets: [PacketDigest], _ track: Int
+    /// When sound and picture begin, and how long the file is; `tracks` are new tracks by the stream they stand for.
+    static func times(
+        _ original: MediaInfo, _ originals: [PacketDigest], _ dub: MediaInfo, _ packets: [PacketDigest],
+        _ tracks: [Int?: Int]
     ) -> [Verdict.Check] {
-        let before = offset(originals, original.dialogueStream?.index, original.pictureStream?.index)
-        let after = offset(packets, track, dub.pictureStream?.index)
+        let changes = tracks.compactMap { stream, track -> Double? in
+            let before = offset(originals, stream, original.pictureStream?.index)
+            let after = offset(packets, track, dub.pictureStream?.index)
+            return before.flatMap { before in after.map { $0 - before } }
+        }
         let length = dub.duration.flatMap { now in original.duration.map { now.seconds - $0.seconds } }
         return [
             bounded(
-                "start.offset.change", before.flatMap { b in after.map { $0 - b } } ?? 0, "s", pass: 0.001, review: 0.04
-            ),
+                "start.offset.change", changes.max { abs($0) < abs($1) } ?? 0, "s", pass: 0.001, review: 0.04),
             bounded("duration.change", length, "s", pass: 0.1, review: 0.5),
         ]
     }
@@ -150,10 +158,12 @@ public enum Inspection {
         return start(audio).flatMap { sound in start(picture).map { sound - $0 } }
     }
 
-    private static func level(_ heard: LoudnessReport, _ spoken: LoudnessReport?) -> Verdict.Check {
+    private static func level(
+        _ heard: LoudnessReport, _ spoken: LoudnessReport?, within change: Double
+    ) -> Verdict.Check {
         bounded(
-            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }, "LU", pass: 2,
-            review: 6)
+            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }, "LU",
+            pass: change, review: 6)
     }
 
     /// Whether anything is heard: measured against the source, which may be faint itself.

@@ -1,11 +1,11 @@
 public import DubCore
 
 extension DubError.Code {
-    /// A finished dub did not pass the gate.
+    /// A finished result did not pass the gate.
     public static let verdictFail = Self(name: "verdict.fail")
 }
 
-/// What was measured of a dub, from outside, and what that means: an interface, kept stable.
+/// What was measured of a result, from outside, and what that means: an interface, kept stable.
 public struct Verdict: Codable, Hashable, Sendable {
     /// How good something is; the worst check decides.
     public enum Grade: String, Codable, Sendable, Comparable {
@@ -67,17 +67,22 @@ public struct Verdict: Codable, Hashable, Sendable {
     public var checks: [Check]
     /// How the lines came out; `nil` where nobody knows them.
     public var lines: Lines?
+    /// Of a file whose loudness was brought to a profile, each stream before and after; else `nil`.
+    public var streams: [StreamLoudness]?
     /// How many lines each engine made, by its name.
     public var engines: [String: Int]
     /// What a person should know, line by line.
     public var notes: [String]
 
-    init(language: Language?, checks: [Check], lines: Lines? = nil, engines: [String: Int] = [:], notes: [String] = [])
-    {
+    init(
+        language: Language?, checks: [Check], lines: Lines? = nil, streams: [StreamLoudness]? = nil,
+        engines: [String: Int] = [:], notes: [String] = []
+    ) {
         verdict = checks.map(\.grade).max() ?? .pass
         self.language = language
         self.checks = checks
         self.lines = lines
+        self.streams = streams
         self.engines = engines
         self.notes = notes
     }
@@ -93,7 +98,9 @@ public struct Verdict: Codable, Hashable, Sendable {
     /// The verdict as an error, for an item that the gate refuses.
     public func error(at place: String) -> DubError {
         DubError(
-            .verdictFail, "The dub does not pass: \(complaints.joined(separator: "; ")).", at: place,
-            fix: "See the verdict beside the output; edit the script and run again.")
+            .verdictFail, "The result does not pass: \(complaints.joined(separator: "; ")).", at: place,
+            fix: lines == nil
+                ? "See the verdict beside the output; check the source with a player."
+                : "See the verdict beside the output; edit the script and run again.")
     }
 }

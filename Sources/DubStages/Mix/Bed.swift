@@ -1,21 +1,30 @@
 internal import DubTiming
+internal import Foundation
 
-/// The source's sound with its voice taken out where lines are voiced.
+/// The source's sound with its voice taken out, or turned down, where lines are voiced.
 struct Bed {
     private var gain: BedGain
     private let method: BedMethod
     private let layout: SpeakerLayout
     private let tone: [Float]
     private let toneFrames: Int
+    /// What is left of the source under a line where it is turned down, as a factor; by the part that is kept, 0…1.
+    private let ducked: [Float]
     private var keep: [Float] = []
 
-    init(_ plan: BedPlan, _ pass: SourcePass.Result, _ layout: SpeakerLayout, sampleRate: Int) {
-        gain = plan.gain(sampleRate: sampleRate)
+    /// - Parameter duck: by how much the source is turned down under lines where its voice stays, dB.
+    init(_ plan: BedPlan, _ pass: SourcePass.Result, _ layout: SpeakerLayout, sampleRate: Int, duck: Double) {
         method = pass.measure.bed
+        gain = plan.gain(sampleRate: sampleRate, curve: method == .duck ? .linear : .equalPower)
+        // Even in dB is even to the ear.
+        ducked = (0...Self.steps).map { Float(pow(10, -duck * (1 - Double($0) / Double(Self.steps)) / 20)) }
         self.layout = layout
         tone = method == .roomTone ? Self.loop(pass.roomTone, channels: layout.channels, fade: sampleRate / 20) : []
         toneFrames = tone.count / layout.channels
     }
+
+    /// How finely a change of level is drawn: 0.06 dB of 60.
+    private static let steps = 1000
 
     /// Takes the voice out of a block that begins at frame `first`.
     mutating func apply(to samples: inout [Float], from first: Int64, frames: Int) {
@@ -32,6 +41,11 @@ struct Bed {
                 let side = (left - right) / 2
                 samples[2 * frame] = mid + side
                 samples[2 * frame + 1] = mid - side
+            }
+        case .duck:
+            for frame in 0..<frames where keep[frame] < 1 {
+                let kept = ducked[Int((keep[frame] * Float(Self.steps)).rounded())]
+                for channel in 0..<layout.channels { samples[frame * layout.channels + channel] *= kept }
             }
         case .roomTone:
             for frame in 0..<frames where keep[frame] < 1 {

@@ -1,7 +1,7 @@
 internal import DubMedia
 internal import DubTiming
 
-/// How the source's sound is treated under the dub: the documented simple means, until separation comes.
+/// How the source's sound is treated under the dub: by the documented simple means until separation comes, or ducked.
 enum BedMethod: String, Codable, Sendable {
     /// The centre channel carries the dialogue: it alone is muted under lines.
     case centre
@@ -9,6 +9,8 @@ enum BedMethod: String, Codable, Sendable {
     case sides
     /// The voice is everywhere: under lines, room tone from the source's own pauses.
     case roomTone = "room-tone"
+    /// The voice stays, and is turned down with all else under lines.
+    case duck
 }
 
 /// What the first pass over the source finds out.

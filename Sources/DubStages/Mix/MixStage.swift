@@ -9,11 +9,12 @@ internal import Foundation
 ///
 /// Between the lines the source is untouched. Under them its voice is taken out by simple means: the centre channel is
 /// muted where there is one; of a stereo picture with the voice in the middle the sides stay; else room tone from the
-/// source's own pauses lies under the line. docs/mixing.md tells what that keeps and what it loses.
+/// source's own pauses lies under the line. Or it stays, and all of the source is turned down under the lines (`bed:
+/// duck`). docs/mixing.md tells what that keeps and what it loses.
 struct MixStage: Stage {
     let signature = StageSignature(
         name: "mix", version: 1, inputs: [.one("media"), .one("info"), .one("placement"), .list("takes")],
-        outputs: [.one("audio"), .one("report")])
+        outputs: [.one("audio"), .one("report")], parameters: ["bed": "replace", "duck": 15])
 
     /// Sample peaks are held here, in dBFS, so that −1 dBTP holds after a lossy codec.
     private static let ceiling = -2.5
@@ -23,16 +24,38 @@ struct MixStage: Stage {
         let info = try context.read(MediaInfo.self, "info", of: inputs)
         let placement = try context.read(Placement.self, "placement", of: inputs)
         let takes = inputs.list("takes").map { context.path(of: $0) }
+        let duck = try Self.duck(inputs.parameters)
         let output = try "\(context.scratch)/dub.flac"
+        async let measured = MediaThread.run { cancellation in
+            try SourcePass.run(
+                path, stream: info.dialogueStream?.index, format: Self.format(of: info),
+                speech: placement.sourceSpeech, duration: placement.duration, cancellation: cancellation)
+        }
+        async let natural = MediaThread.run { try Self.loudness(of: placement, takes, $0) }
+        let (pass, takesLoudness) = try await (measured, natural)
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
-                path, info, placement, takes, to: output, cancellation: cancellation, progress: { context.progress($0) }
-            )
+                path, info, placement, takes, pass, natural: takesLoudness, duck: duck, to: output,
+                cancellation: cancellation, progress: { context.progress($0) })
         }
         return [
             "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),
             "report": .one(try context.store.put(json: report)),
         ]
+    }
+
+    /// By how much the source is turned down under lines, dB; `nil` where its voice is taken out.
+    private static func duck(_ parameters: [String: JSONValue]) throws(DubError) -> Double? {
+        let (bed, depth) = (parameters["bed"]?.string ?? "", parameters["duck"]?.double ?? -1)
+        guard bed == "replace" || bed == "duck" else {
+            throw DubError(
+                .parameterInvalid, "`\(bed)` is no bed.", at: "bed", fix: "Give replace or duck.")
+        }
+        guard (0...60).contains(depth) else {
+            throw DubError(
+                .parameterInvalid, "The source cannot be turned down by \(depth) dB.", at: "duck", fix: "Give 0 to 60.")
+        }
+        return bed == "duck" ? depth : nil
     }
 
     /// The source's own rate and layout, where FFmpeg's FLAC and the lossy codecs can follow.
@@ -45,37 +68,35 @@ struct MixStage: Stage {
     }
 
     private static func mix(
-        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], to output: String,
-        cancellation: Cancellation, progress: (Double) -> Void
+        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], _ measured: SourcePass.Result,
+        natural: Double?, duck: Double?, to output: String, cancellation: Cancellation, progress: (Double) -> Void
     ) throws -> MixReport {
         let format = format(of: info)
         let stream = info.dialogueStream?.index
-        let pass = try SourcePass.run(
-            path, stream: stream, format: format, speech: placement.sourceSpeech, duration: placement.duration,
-            cancellation: cancellation)
-        let natural = try loudness(of: placement, takes, cancellation)
+        var pass = measured
+        if duck != nil { pass.measure.bed = .duck }
         var gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
-        // What lies under the voice adds to it, and the limiter takes away: the gain is corrected by what came out.
         for attempt in 1... {
             let (whole, dialogue) = try lay(
-                path, stream, format, placement, takes, pass, gain: gain, to: output, cancellation: cancellation,
-                progress: progress)
-            let change = dialogue.integrated.flatMap { now in pass.measure.dialogue.map { now - $0 } } ?? 0
-            if abs(change) > 0.4, attempt < 3 {
-                gain -= change
+                path, stream, format, placement, takes, pass, duck: duck, gain: gain, to: output,
+                cancellation: cancellation, progress: progress)
+            if attempt < LoudnessAim.attempts, let now = dialogue.integrated, let wanted = pass.measure.dialogue,
+                let better = LoudnessAim.corrected(gain, measured: now, wanted: wanted)
+            {
+                gain = better
                 continue
             }
             return MixReport(
                 source: pass.measure, takes: natural, gain: gain, dialogue: dialogue.integrated,
                 integrated: whole.integrated, truePeak: whole.truePeak)
         }
-        preconditionFailure("the third attempt returns")
+        preconditionFailure("the last attempt returns")
     }
 
     /// One pass over the source: the bed, the voice at a gain, the limiter.
     private static func lay(
         _ path: String, _ stream: Int?, _ format: AudioFormat, _ placement: Placement, _ takes: [String],
-        _ pass: SourcePass.Result, gain: Double, to output: String, cancellation: Cancellation,
+        _ pass: SourcePass.Result, duck: Double?, gain: Double, to output: String, cancellation: Cancellation,
         progress: (Double) -> Void
     ) throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
         let layout = SpeakerLayout(format.layout, channels: format.channels)
@@ -84,13 +105,14 @@ struct MixStage: Stage {
         var voice = VoiceTrack(
             placement, takes: takes, sampleRate: format.sampleRate, gain: Float(pow(10, perChannel / 20)))
         let dub = placement.lines.compactMap(\.placed.span)
-        var bed = Bed(
-            BedPlan.make(sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration), pass, layout,
-            sampleRate: format.sampleRate)
+        let plan =
+            duck == nil
+            ? BedPlan.make(sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration)
+            : BedPlan.make(sourceSpeech: dub, duration: placement.duration, rules: .ducking)
+        var bed = Bed(plan, pass, layout, sampleRate: format.sampleRate, duck: duck ?? 0)
         var decoder = try AudioDecoder.open(path, stream: stream, as: format, cancellation: cancellation)
         var limiter = try FilterGraph.make(
-            "alimiter=limit=\(pow(10, ceiling / 20)):attack=5:release=50:level=0:latency=1", inputs: [format],
-            output: format)
+            Levelling.limiter(ceiling: ceiling), inputs: [format], output: format)
         var writer = try MixWriter(output, format: format, speech: dub.merged())
         var total: Int64 = 0
         while let block = try decoder.next() {

@@ -23,7 +23,7 @@ struct ProbeStage: Stage {
         var info = try await Media.probe(path)
         guard info.dialogueStream != nil else {
             throw DubError(
-                .mediaNoStream, "The file has no audio stream: there is nothing to dub.", at: path,
+                .mediaNoStream, "The file has no audio stream: there is nothing to work on.", at: path,
                 fix: "Choose a file with sound.")
         }
         if inputs.parameters["damaged"] != "accept",

@@ -35,6 +35,15 @@ public struct BedPlan: Hashable, Sendable, Codable {
 
         /// The defaults.
         public init() {}
+
+        /// Where the source is not replaced under the dub but turned down: slowly, begun 0.25 s before a line, done
+        /// 0.05 s before it, and back as slowly behind it; not at all up between lines less than 0.75 s apart.
+        public static var ducking: Rules {
+            var rules = Rules()
+            rules.guardBand = 0.25
+            rules.fade = 0.2
+            return rules
+        }
     }
 
     /// From 0 to `duration` without gaps, keep and replace in turn; empty for an item without length.
