@@ -43,7 +43,7 @@ test: setup-tests samples ## run every test, Swift and Python
 
 lint: ## check the format of Swift, and shell scripts where shellcheck is installed
 	@scripts/require-swift
-	@swift format lint --strict -r Sources Tests Package.swift
+	@swift format lint --strict -r Sources Tests Fuzz Package.swift
 	@if command -v shellcheck > /dev/null; then shellcheck $$(grep -lE "^#!.*\bbash" $$(git ls-files scripts .ci)); fi
 	@echo 'lint: clean'
 

@@ -22,6 +22,7 @@ private func split(_ bytes: UnsafeBufferPointer<UInt8>) -> [String] {
         .map(String.init)
 }
 
+/// What libFuzzer calls with each text; it always answers 0, and stops the process where a rule is broken.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start else { return 0 }
@@ -51,7 +52,11 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 private func unfold(_ graph: Graph) {
     let counts = graph.steps.map { step in
         step.axes.reduce(1.0) { count, axis in
-            if case .parameter(let elements) = graph.axes[axis].source { count * Double(elements.count) } else { count * 2 }
+            if case .parameter(let elements) = graph.axes[axis].source {
+                count * Double(elements.count)
+            } else {
+                count * 2
+            }
         }
     }
     guard counts.reduce(0, +) < 2000 else { return }

@@ -80,7 +80,8 @@ struct PlanLook {
                 rows.append(Row(item: path, node: name, runs: true, reason: text))
             }
         }
-        for (index, step) in graph.steps.enumerated() where !reached.contains(index) {
+        let unneeded = Dictionary(grouping: plan.nodes, by: \.step).filter { $1.allSatisfy { $0.state == .skipped } }
+        for (index, step) in graph.steps.enumerated() where !reached.contains(index) && unneeded[index] == nil {
             rows.append(
                 Row(item: path, node: step.name + (step.axes.isEmpty ? "" : "[…]"), runs: true, reason: "waits"))
         }

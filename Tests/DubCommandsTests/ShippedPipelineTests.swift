@@ -54,6 +54,24 @@ import Testing
         }
     }
 
+    @Test("the files that the documentation shows are sound")
+    func documented() throws {
+        let page = try String(
+            contentsOf: Self.folder.appendingPathComponent("../docs/pipelines.md"), encoding: .utf8)
+        let blocks = page.components(separatedBy: "```yaml\n").dropFirst()
+            .compactMap { $0.components(separatedBy: "```").first }
+        let files = blocks.filter { $0.contains("version: 1\n") }
+        #expect(files.count == 2)
+        for text in files {
+            let faults = Graph.faults(in: text, file: "docs.yaml", stages: StageCatalogue.signatures) {
+                (name: String, _: String) throws(DubError) in
+                let path = Self.folder.appendingPathComponent("\(name).yaml").path
+                return PipelineSource(file: path, text: try PipelineFiles.text(of: path))
+            }
+            #expect(faults.isEmpty, "\(faults)\n\(text)")
+        }
+    }
+
     @Test("every one names the schema beside it in its first line", arguments: files)
     func firstLine(file: String) throws {
         let way = String(repeating: "../", count: file.split(separator: "/").count - 1)

@@ -27,6 +27,7 @@ extension EndToEnd {
                     ["plan", "--format", "json", clip, "--pipeline", Self.example, "--profile", "quick"]
                 ).finish()
                 #expect(quick.status == 0 && quick.stdout.contains("fps=1/60"), "\(quick.stdout)")
+                #expect(!quick.stdout.contains("waveform"), "what is not needed is not planned")
                 let wrong = try await mill.dubmill("run", clip, "--pipeline", Self.example, "--profile", "quik")
                 #expect(wrong.status == 64)
                 #expect(wrong.stderr.contains("quick") || wrong.stdout.contains("quick"))
@@ -46,6 +47,10 @@ extension EndToEnd {
                 #expect(lines.count == 4, "\(checked.stdout)")
                 #expect(lines.first == "\(bad):4:9: There is no stage `prob`. Did you mean `probe`?")
                 #expect(try await mill.dubmill("pipeline", "check", "dub", "subtitle", Self.example).status == 0)
+                let own = mill.path("own.yaml")
+                try Data("version: 1\ninclude: dub\nparameters: {to: {default: [es]}}\n".utf8)
+                    .write(to: URL(fileURLWithPath: own))
+                #expect(try await mill.dubmill("pipeline", "check", own).status == 0)
                 let shown = try await mill.dubmill("pipeline", "show", "dub")
                 #expect(shown.status == 0 && shown.stdout.contains("PARAMETER") && shown.stdout.contains("synthesize"))
                 let schema = try await mill.dubmill("pipeline", "schema")
