@@ -77,7 +77,7 @@ let package = Package(
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
         room("DubTestKit", on: ["DubCore", "DubHTTP", "DubWorkers"]),
         tests(of: "DubCore"),
-        tests(of: "DubGraph", on: ["DubCore"]),
+        tests(of: "DubGraph", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubRunner", on: ["DubCore", "DubGraph", "DubLedger", "DubStorage", "DubTestKit"]),
         tests(of: "DubLedger", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"], uses: ["GRDB"]),
         tests(of: "DubStorage", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"]),
@@ -88,7 +88,7 @@ let package = Package(
                 "DubTestKit",
             ]),
         tests(
-            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubTestKit"],
+            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubStages", "DubTestKit"],
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),

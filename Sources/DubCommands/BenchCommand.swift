@@ -6,8 +6,8 @@ internal import Foundation
 /// `dubmill bench`: what `make bench` times against the ffmpeg program. Not for users.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Run one media operation by itself, for measurements.", shouldDisplay: false,
-        subcommands: [Decode.self, Remux.self])
+        commandName: "bench", abstract: "Run one operation by itself, for measurements.", shouldDisplay: false,
+        subcommands: [Decode.self, Remux.self, BenchEngine.self])
 
     /// Decodes to what the recognisers take, and throws it away.
     struct Decode: AsyncParsableCommand {

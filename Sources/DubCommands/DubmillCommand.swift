@@ -23,7 +23,7 @@ public struct DubmillCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ScriptCommand.self,
-            InspectCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self,
+            InspectCommand.self, PipelineCommand.self, ModelsCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 
     /// Made by the argument parser.

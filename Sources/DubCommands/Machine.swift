@@ -30,25 +30,31 @@ struct Machine: Sendable {
         stages = StageCatalogue.all(engines: engines)
     }
 
+    /// What nodes may hold at once here: so many cores, the memory that is built in, the cards that the system shows.
+    static func capacity(slots: Int) -> Capacity {
+        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
+        let cards = devices.filter { $0.hasPrefix("nvidia") && Int($0.dropFirst("nvidia".count)) != nil }
+        return Capacity(
+            cpu: slots, gpu: cards.count, memory: Int64(clamping: ProcessInfo.processInfo.physicalMemory))
+    }
+
     /// Reads a pipeline file and binds its parameters.
     func graph(_ file: String, parameters: [String: JSONValue]) throws -> Graph {
         try Graph.read(
-            Self.text(of: file), file: file, stages: StageCatalogue.signatures(of: stages), parameters: parameters)
+            PipelineFiles.text(of: file), file: file, stages: StageCatalogue.signatures(of: stages),
+            parameters: parameters, include: PipelineFiles.include)
     }
 
     /// The names of a pipeline file's parameters.
     static func parameters(of file: String) throws -> Set<String> {
-        Set(try PipelineReader.read(text(of: file), file: file).parameters.map(\.name))
+        Set(try PipelineFiles.read(file).parameters.map(\.name))
     }
 
-    private static func text(of file: String) throws -> String {
-        do {
-            return try String(contentsOfFile: file, encoding: .utf8)
-        } catch {
-            throw DubError(
-                .inputMissing, "The pipeline cannot be read: \(error.localizedDescription).", at: file,
-                fix: "Check the name.", cause: error)
-        }
+    /// What a profile of a pipeline file sets; nothing where none is asked for.
+    ///
+    /// - Throws: `parameter.invalid` naming the profiles that there are.
+    static func profile(_ name: String?, of file: String) throws -> [String: JSONValue] {
+        try name.map { try PipelineFiles.read(file).profile($0) } ?? [:]
     }
 
     /// The verdicts of a plan that has a stage for them, by language; an empty one where there is none.

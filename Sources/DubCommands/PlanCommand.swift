@@ -44,7 +44,10 @@ struct PlanCommand: AsyncParsableCommand {
             storeFolder: home.store(given: settings.value("store", flag: options.store)), threads: nil)
         let file = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
         let graph = try machine.graph(
-            file, parameters: options.parameters(settings, declared: try Machine.parameters(of: file)))
+            file,
+            parameters: options.parameters(
+                settings, declared: try Machine.parameters(of: file),
+                profile: try Machine.profile(options.profile, of: file)))
         if self.graph == .mermaid { return Console.result(Self.mermaid(graph)) }
         var rows: [Row] = []
         for path in options.files.map(RunPaths.absolute) {
@@ -83,7 +86,7 @@ struct PlanCommand: AsyncParsableCommand {
             guard let stage = machine.stages[graph.steps[step].signature.name] else { continue }
             let inputs = plan.inputs(of: node, given: given)
             let fingerprint = Fingerprint(
-                stage.signature, inputs, models: try stage.models(for: inputs, in: machine.store))
+                graph.steps[step].signature, inputs, models: try stage.models(for: inputs, in: machine.store))
             if let outputs = try await machine.ledger.outputs(for: fingerprint.key) {
                 if let missing = outputs.first(where: { !$0.value.artifacts.allSatisfy(machine.store.holds) })?.key {
                     rows.append(Row(item: path, node: name, runs: true, reason: "output \(missing) is missing"))

@@ -71,7 +71,9 @@ struct RunCommand: AsyncParsableCommand {
         let pipeline = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
         let request = RunSession.Request(
             files: options.files.map(RunPaths.absolute), pipeline: pipeline,
-            parameters: options.parameters(settings, declared: try Machine.parameters(of: pipeline)),
+            parameters: options.parameters(
+                settings, declared: try Machine.parameters(of: pipeline),
+                profile: try Machine.profile(options.profile, of: pipeline)),
             out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
         let session = try RunSession(request, machine: machine) { display.show($0) }

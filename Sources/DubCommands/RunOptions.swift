@@ -23,6 +23,9 @@ struct RunOptions: ParsableArguments {
     @Option(help: "A pipeline by name (dub, subtitle, transcribe) or a pipeline file.")
     var pipeline: String?
 
+    @Option(help: "A profile of the pipeline: values for its parameters, by name; flags win over it.")
+    var profile: String?
+
     @Option(help: "The folder for what is made.", completion: .directory)
     var out: String?
 
@@ -61,13 +64,18 @@ struct RunOptions: ParsableArguments {
 
     /// What the run sets, by the pipeline's parameter names; unset flags are left to the file's defaults.
     ///
-    /// - Parameter declared: what the pipeline has. A flag that it has not is an error later; a setting from a file
-    ///   or the environment is meant for pipelines that have it.
-    func parameters(_ settings: Settings, declared: Set<String>) -> [String: JSONValue] {
+    /// - Parameters:
+    ///   - declared: what the pipeline has. A flag that it has not is an error later; a setting from a file or the
+    ///     environment is meant for pipelines that have it.
+    ///   - profile: what the profile sets: flags win over it, and it over the environment and files.
+    func parameters(
+        _ settings: Settings, declared: Set<String>, profile: [String: JSONValue] = [:]
+    ) -> [String: JSONValue] {
+        let declared = declared.subtracting(profile.keys)
         func value(_ name: String, _ flag: String?) -> String? {
             flag ?? (declared.contains(name) ? settings.value(name, flag: nil) : nil)
         }
-        var given: [String: JSONValue] = [:]
+        var given = profile
         if let to = value("to", to) {
             given["to"] = .array(
                 to.split(separator: ",").map { .string($0.trimmingCharacters(in: .whitespaces)) })
@@ -80,17 +88,9 @@ struct RunOptions: ParsableArguments {
         }
         for setting in self.settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let value = String(parts[1])
-            given[String(parts[0])] = Self.typed(value)
+            // The parameter's type says what the text means.
+            given[String(parts[0])] = .string(String(parts[1]))
         }
         return given
-    }
-
-    private static func typed(_ text: String) -> JSONValue {
-        switch text {
-        case "true": true
-        case "false": false
-        default: Int64(text).map { .integer($0) } ?? Double(text).map { .number($0) } ?? .string(text)
-        }
     }
 }

@@ -67,8 +67,8 @@ struct RunSession: Sendable {
                 id: id, pipeline: graph.name, parameters: graph.parameters, started: Date(), state: .running,
                 process: ProcessInfo.processInfo.processIdentifier))
         let runner = Runner(
-            stages: machine.stages, store: machine.store, ledger: machine.ledger, slots: request.slots,
-            observe: observe)
+            stages: machine.stages, store: machine.store, ledger: machine.ledger,
+            capacity: Machine.capacity(slots: request.slots), observe: observe)
         let stems = Self.stems(request.files)
         var records: [ItemRecord] = []
         await withTaskGroup(of: ItemRecord.self) { group in
@@ -127,6 +127,9 @@ struct RunSession: Sendable {
             } else if worst == .fail, let failed = verdicts.values.first(where: { $0.verdict == .fail }) {
                 record.status = "failed"
                 record.error = ErrorRecord(failed.error(at: source))
+            } else if let tolerated = result.tolerated.first {
+                record.status = "review"
+                record.error = ErrorRecord(tolerated)
             } else {
                 record.status = worst == .review ? "review" : "passed"
             }

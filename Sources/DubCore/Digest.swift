@@ -3,8 +3,15 @@ public import Foundation
 
 /// The SHA-256 of some bytes: the name of an artifact, and the key of a node.
 public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
-    // Four words, most significant first, instead of a text: runs hold hundreds of thousands of them.
-    private let words: SIMD4<UInt64>
+    // Four words, most significant first, instead of a text: runs hold hundreds of thousands of them. Stored one by one,
+    // as a vector would be aligned to 32 bytes and pad everything that holds a digest.
+    private let first, second, third, fourth: UInt64
+
+    private init(words: SIMD4<UInt64>) {
+        (first, second, third, fourth) = (words[0], words[1], words[2], words[3])
+    }
+
+    private var words: SIMD4<UInt64> { SIMD4(first, second, third, fourth) }
 
     /// Adopts a digest in hexadecimal.
     ///
@@ -18,7 +25,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
             count += 1
         }
         guard count == 64 else { return nil }
-        self.words = words
+        self.init(words: words)
     }
 
     /// Adopts the 32 bytes of a digest.
@@ -33,13 +40,14 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
             count += 1
         }
         guard count == 32 else { return nil }
-        self.words = words
+        self.init(words: words)
     }
 
     private init(_ digest: SHA256Digest) {
-        words = digest.withUnsafeBytes { bytes in
+        let words = digest.withUnsafeBytes { bytes in
             SIMD4((0..<4).map { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) })
         }
+        self.init(words: words)
     }
 
     private static func value(of digit: UInt8) -> UInt64? {
@@ -54,6 +62,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     public var hex: String {
         let digits: StaticString = "0123456789abcdef"
+        let words = words
         return String(unsafeUninitializedCapacity: 64) { text in
             for index in 0..<64 {
                 let nibble = words[index / 16] >> UInt64(60 - index % 16 * 4) & 15
@@ -66,6 +75,7 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     /// The 32 bytes.
     public var bytes: Data {
         var data = Data(capacity: 32)
+        let words = words
         for index in 0..<4 { withUnsafeBytes(of: words[index].bigEndian) { data.append(contentsOf: $0) } }
         return data
     }
@@ -75,14 +85,17 @@ public struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
         Digest(SHA256.hash(data: data))
     }
 
+    /// The digest of bytes in memory.
+    public static func of(_ bytes: UnsafeRawBufferPointer) -> Digest {
+        var hash = SHA256()
+        hash.update(bufferPointer: bytes)
+        return Digest(hash.finalize())
+    }
+
     /// The digest of a text's UTF-8.
     public static func of(_ text: String) -> Digest {
         var text = text
-        return text.withUTF8 { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
-            return Digest(hash.finalize())
-        }
+        return text.withUTF8 { of(UnsafeRawBufferPointer($0)) }
     }
 
     /// The digest of a file, read in pieces of 1 MiB.

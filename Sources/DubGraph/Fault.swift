@@ -17,6 +17,21 @@ public struct Fault: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(file):\(line):\(column): \(what) \(fix)" }
 }
 
+extension Fault {
+    init(_ place: Pipeline.Place, _ what: String, _ fix: String) {
+        self.init(file: place.file, line: place.line, column: place.column, what: what, fix: fix)
+    }
+
+    /// Sorts faults as they stand in the files, those of `file` first.
+    static func sorted(_ faults: [Fault], file: String) -> [Fault] {
+        faults.sorted {
+            ($0.file == file ? 0 : 1, $0.file, $0.line, $0.column) < (
+                $1.file == file ? 0 : 1, $1.file, $1.line, $1.column
+            )
+        }
+    }
+}
+
 extension DubError.Code {
     /// A pipeline file has faults; every one is listed in the error.
     public static let pipelineInvalid = Self(name: "pipeline.invalid")
@@ -38,6 +53,16 @@ extension DubError {
             fix: faults.count == 1 ? faults.map(\.fix).joined() : "Mend each of them; the file is read as a whole.")
     }
 }
+
+/// What to say of a word that is none of the candidates: the one that was meant, or all that there are.
+func hint(_ word: String, among candidates: some Sequence<String>) -> String {
+    let known = Set(candidates).sorted()
+    if let near = suggestion(for: word, among: known) { return "Did you mean `\(near)`?" }
+    return known.isEmpty ? "Leave it away." : "There is \(known.joined(separator: ", "))."
+}
+
+/// Names as they stand in a sentence.
+func quoted(_ names: some Sequence<String>) -> String { names.map { "`\($0)`" }.joined(separator: ", ") }
 
 /// The candidate nearest to a mistyped word, if any is near: at most a third of the letters differ.
 func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {

@@ -1,4 +1,5 @@
 public import DubCore
+internal import Foundation
 
 /// Everything that can change what a node writes; its digest is the node's key in the cache.
 ///
@@ -27,6 +28,13 @@ public struct Fingerprint: Hashable, Sendable, Codable {
             case .list(let artifacts): .of(artifacts.map(\.digest.hex).joined(separator: "\n"))
             }
         }
+    }
+
+    /// Reads what `canonical` wrote.
+    ///
+    /// - Throws: `DecodingError` where it did not.
+    public init(canonical: String) throws {
+        self = try JSONDecoder().decode(Fingerprint.self, from: Data(canonical.utf8))
     }
 
     /// The canonical JSON: equal fingerprints have equal texts.

@@ -11,43 +11,52 @@ extension Graph {
     ///   - file: how faults name it.
     ///   - stages: the signatures that exist, by name.
     ///   - parameters: what the run sets.
+    ///   - include: reads what the file includes.
     /// - Throws: `pipeline.invalid` with every fault of form and meaning; `parameter.invalid` for the run's settings.
     public static func read(
-        _ text: String, file: String, stages: [String: StageSignature], parameters: [String: JSONValue] = [:]
+        _ text: String, file: String, stages: [String: StageSignature], parameters: [String: JSONValue] = [:],
+        include: @escaping PipelineInclude = refuseInclude
     ) throws(DubError) -> Graph {
-        let (pipeline, formal) = PipelineReader.parse(text, file: file)
-        guard let pipeline else { throw .invalid(formal) }
+        let (pipeline, formal) = PipelineReader.parse(text, file: file, include: include)
+        guard let pipeline else { throw .invalid(Fault.sorted(formal, file: file)) }
         var check = GraphCheck(pipeline: pipeline, stages: stages)
         let faults = formal + check.run()
-        guard faults.isEmpty else {
-            throw .invalid(faults.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
-        }
+        guard faults.isEmpty else { throw .invalid(Fault.sorted(faults, file: file)) }
         return try check.bind(parameters)
     }
 
-    /// Every fault of a file, without a run: what an editor or a test asks for.
-    public static func faults(in text: String, file: String, stages: [String: StageSignature]) -> [Fault] {
-        let (pipeline, formal) = PipelineReader.parse(text, file: file)
-        guard let pipeline else { return formal }
+    /// Every fault of a file, without a run, in its order: what an editor or a test asks for.
+    public static func faults(
+        in text: String, file: String, stages: [String: StageSignature],
+        include: @escaping PipelineInclude = refuseInclude
+    ) -> [Fault] {
+        let (pipeline, formal) = PipelineReader.parse(text, file: file, include: include)
+        guard let pipeline else { return Fault.sorted(formal, file: file) }
         var check = GraphCheck(pipeline: pipeline, stages: stages)
-        return formal + check.run()
+        return Fault.sorted(formal + check.run(), file: file)
     }
 }
 
-/// Checks the meaning of a pipeline: names, wiring, axes, cycles.
+/// Checks the meaning of a pipeline: names, wiring, axes, values, cycles.
 struct GraphCheck {
-    private let pipeline: Pipeline
-    private let stages: [String: StageSignature]
-    private var faults: [Fault] = []
-    private var order: [String] = []
+    let pipeline: Pipeline
+    let stages: [String: StageSignature]
+    /// What each step reads and writes, by its name; absent where there is no such stage.
+    let signatures: [String: StageSignature]
+    var faults: [Fault] = []
+    /// The steps' names, each after all that it reads.
+    private(set) var order: [String] = []
 
     init(pipeline: Pipeline, stages: [String: StageSignature]) {
         self.pipeline = pipeline
         self.stages = stages
+        signatures = OpenStages.signatures(of: pipeline, stages)
     }
 
     /// Every fault, in no order.
     mutating func run() -> [Fault] {
+        for parameter in pipeline.parameters { check(parameter) }
+        for profile in pipeline.profiles { check(profile) }
         for step in pipeline.steps { check(step) }
         for axis in pipeline.axes { check(axis) }
         for delivery in pipeline.deliveries { check(delivery) }
@@ -55,35 +64,32 @@ struct GraphCheck {
         return faults
     }
 
+    mutating func fault(_ place: Pipeline.Place, _ what: String, _ fix: String) {
+        faults.append(Fault(place, what, fix))
+    }
+
     // MARK: - Stages
 
     private mutating func check(_ step: Pipeline.Step) {
-        guard let signature = stages[step.uses] else {
+        guard let signature = signatures[step.name] else {
             fault(step.place, "There is no stage `\(step.uses)`.", hint(step.uses, among: stages.keys))
             return
         }
-        let inputs = signature.inputs.map(\.name)
         for input in signature.inputs where !input.isOptional && step.inputs[input.name] == nil {
             fault(step.place, "Stage `\(step.name)` gets no `\(input.name)`.", "Add `\(input.name):` to its `in`.")
         }
         for (name, wired) in step.inputs.sorted(by: { $0.key < $1.key }) {
             guard let input = signature.inputs.first(where: { $0.name == name }) else {
-                fault(wired.place, "`\(step.uses)` has no input `\(name)`.", hint(name, among: inputs))
+                fault(
+                    wired.place, "`\(step.uses)` has no input `\(name)`.",
+                    hint(name, among: signature.inputs.map(\.name)))
                 continue
             }
             check(wired.reference, at: wired.place, for: input, of: step)
         }
-        for (name, value) in step.with.sorted(by: { $0.key < $1.key }) {
-            let place = step.withPlaces[name] ?? step.place
-            if signature.parameters[name] == nil {
-                fault(place, "`\(step.uses)` has no setting `\(name)`.", hint(name, among: signature.parameters.keys))
-            }
-            for reference in Substitution.names(in: value) where !isValue(reference, in: step) {
-                fault(
-                    place, "`${\(reference)}` is neither a parameter nor an axis of `\(step.name)`.",
-                    hint(reference, among: pipeline.parameters.map(\.name) + step.forEach))
-            }
-        }
+        checkSettings(of: step, signature)
+        checkOpen(step, signature)
+        checkCondition(of: step)
         var seen: Set<String> = []
         for axis in step.forEach {
             if !pipeline.axes.contains(where: { $0.name == axis }) {
@@ -94,14 +100,6 @@ struct GraphCheck {
             }
         }
         checkAxisOrder(of: step)
-    }
-
-    private func isValue(_ name: String, in step: Pipeline.Step) -> Bool {
-        pipeline.parameters.contains { $0.name == name }
-            || step.forEach.contains(name)
-                && pipeline.axes.contains {
-                    if $0.name == name, case .parameter = $0.source { true } else { false }
-                }
     }
 
     /// An axis that a stage writes needs that stage's own axes before it.
@@ -119,6 +117,8 @@ struct GraphCheck {
             }
         }
     }
+
+    // MARK: - Wiring
 
     private mutating func check(
         _ reference: Pipeline.Reference, at place: Pipeline.Place, for input: StageSignature.Input,
@@ -151,6 +151,11 @@ struct GraphCheck {
             if !step.forEach.contains(axis) {
                 fault(place, "`\(step.name)` does not run for each `\(axis)`.", hint(axis, among: step.forEach))
             }
+            if producer.forEach.contains(where: { !step.forEach.contains($0) }) {
+                fault(
+                    place, "`\(stage).\(name)` is not one list here, but one for each \(quoted(producer.forEach)).",
+                    "Add \(quoted(producer.forEach)) to `for_each`.")
+            }
             if !output.isList { fault(place, "`\(stage).\(name)` is no list.", "Leave `[\(axis)]` away.") }
             if input.isList { fault(place, "`\(input.name)` takes a list.", "Leave `[\(axis)]` away.") }
         }
@@ -170,10 +175,11 @@ struct GraphCheck {
         _ stage: String, _ name: String, at place: Pipeline.Place
     ) -> (Pipeline.Step, StageSignature.Output)? {
         guard let producer = pipeline.steps.first(where: { $0.name == stage }) else {
-            fault(place, "There is no stage `\(stage)` in this file.", hint(stage, among: pipeline.steps.map(\.name)))
+            fault(
+                place, "There is no stage `\(stage)` in this pipeline.", hint(stage, among: pipeline.steps.map(\.name)))
             return nil
         }
-        guard let signature = stages[producer.uses] else { return nil }
+        guard let signature = signatures[producer.name] else { return nil }
         guard let output = signature.outputs.first(where: { $0.name == name }) else {
             fault(place, "`\(stage)` writes no `\(name)`.", hint(name, among: signature.outputs.map(\.name)))
             return nil
@@ -191,8 +197,8 @@ struct GraphCheck {
                     axis.place, "There is no parameter `\(name)`.", hint(name, among: pipeline.parameters.map(\.name)))
                 return
             }
-            if parameter.kind != .languages {
-                fault(axis.place, "Parameter `\(name)` is no list.", "Give it `type: languages`.")
+            if !parameter.kind.isList {
+                fault(axis.place, "Parameter `\(name)` is no list.", "Give it `type: languages` or `type: list`.")
             }
         case .output(let stage, let name):
             if let (_, output) = output(stage, name, at: axis.place), !output.isList {
@@ -202,19 +208,33 @@ struct GraphCheck {
     }
 
     private mutating func check(_ delivery: Pipeline.Delivery) {
-        guard let (producer, _) = output(delivery.stage, delivery.output, at: delivery.place) else { return }
+        if delivery.name.contains("/") || delivery.name.isEmpty {
+            fault(delivery.place, "`\(delivery.name)` is no file name.", "Write a name without `/`.")
+        }
+        guard let (producer, output) = output(delivery.stage, delivery.output, at: delivery.place) else { return }
         for axis in producer.forEach where !delivery.name.contains("{\(axis)}") {
             fault(
                 delivery.place, "Every \(axis) would be delivered under the same name.",
                 "Put `{\(axis)}` into `name`.")
         }
+        for match in delivery.name.matches(of: /\{([^{}]*)\}/) {
+            let name = String(match.output.1)
+            guard name != "stem", !producer.forEach.contains(name) else { continue }
+            fault(
+                delivery.place, "`{\(name)}` is neither `{stem}` nor an axis of `\(producer.name)`.",
+                hint(name, among: ["stem"] + producer.forEach))
+        }
+        if output.isList {
+            fault(
+                delivery.place, "`\(delivery.stage).\(delivery.output)` is a list: its files would share one name.",
+                "Fan out over it, and deliver what a stage makes of each element.")
+        }
     }
 
     private mutating func checkCycles() {
+        let names = Set(pipeline.steps.map(\.name))
         var waiting = Dictionary(
-            uniqueKeysWithValues: pipeline.steps.map { step in
-                (step.name, Set(prerequisites(of: step)).intersection(pipeline.steps.map(\.name)))
-            })
+            uniqueKeysWithValues: pipeline.steps.map { ($0.name, Set(prerequisites(of: $0)).intersection(names)) })
         while let free = pipeline.steps.map(\.name).first(where: { waiting[$0]?.isEmpty == true }) {
             waiting[free] = nil
             order.append(free)
@@ -227,7 +247,8 @@ struct GraphCheck {
         }
     }
 
-    private func prerequisites(of step: Pipeline.Step) -> [String] {
+    /// The steps that one reads from or fans out over.
+    func prerequisites(of step: Pipeline.Step) -> [String] {
         let wired = step.inputs.values.compactMap { input -> String? in
             switch input.reference {
             case .given: nil
@@ -241,64 +262,5 @@ struct GraphCheck {
             return stage
         }
         return wired + fanned
-    }
-
-    private func hint(_ word: String, among candidates: some Sequence<String>) -> String {
-        let known = candidates.sorted()
-        if let near = suggestion(for: word, among: known) { return "Did you mean `\(near)`?" }
-        return known.isEmpty ? "Leave it away." : "There is \(known.joined(separator: ", "))."
-    }
-
-    private func quoted(_ names: [String]) -> String { names.map { "`\($0)`" }.joined(separator: ", ") }
-
-    private mutating func fault(_ place: Pipeline.Place, _ what: String, _ fix: String) {
-        faults.append(Fault(file: pipeline.file, line: place.line, column: place.column, what: what, fix: fix))
-    }
-}
-
-// MARK: - Binding
-
-extension GraphCheck {
-    /// The graph of a pipeline without faults, with the run's parameters.
-    func bind(_ given: [String: JSONValue]) throws(DubError) -> Graph {
-        let parameters = try ParameterBinding(parameters: pipeline.parameters, file: pipeline.file).bind(given)
-        let index = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1, $0) })
-        let axisIndex = Dictionary(uniqueKeysWithValues: pipeline.axes.enumerated().map { ($1.name, $0) })
-        var steps: [Graph.Step] = []
-        for name in order {
-            guard let step = pipeline.steps.first(where: { $0.name == name }), let signature = stages[step.uses] else {
-                continue
-            }
-            let inputs = signature.inputs.compactMap { input -> (name: String, source: Graph.Source)? in
-                guard let wired = step.inputs[input.name] else { return nil }
-                switch wired.reference {
-                case .given(let name): return (input.name, .given(name))
-                case .output(let stage, let name):
-                    return (input.name, .output(step: index[stage, default: 0], name: name))
-                case .element(let stage, let name, let axis):
-                    return (
-                        input.name,
-                        .element(step: index[stage, default: 0], name: name, axis: axisIndex[axis, default: 0])
-                    )
-                }
-            }
-            let before = prerequisites(of: step).compactMap { index[$0] }.map { steps[$0].depth + 1 }
-            steps.append(
-                Graph.Step(
-                    name: name, signature: signature, axes: step.forEach.compactMap { axisIndex[$0] }, inputs: inputs,
-                    parameters: signature.parameters.merging(step.with, uniquingKeysWith: { $1 }),
-                    depth: before.max() ?? 0, when: step.when, policy: step.policy))
-        }
-        let axes = pipeline.axes.map { axis in
-            switch axis.source {
-            case .parameter(let name):
-                Graph.Axis(name: axis.name, source: .parameter(parameters[name]?.array ?? []))
-            case .output(let stage, let name):
-                Graph.Axis(name: axis.name, source: .output(step: index[stage, default: 0], name: name))
-            }
-        }
-        return Graph(
-            file: pipeline.file, name: pipeline.name, steps: steps, axes: axes, deliveries: pipeline.deliveries,
-            parameters: parameters)
     }
 }

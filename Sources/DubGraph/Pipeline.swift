@@ -11,6 +11,10 @@ public struct Pipeline: Sendable {
             case flag
             case language
             case languages
+            case list
+
+            /// Whether it has elements to fan out over.
+            public var isList: Bool { self == .languages || self == .list }
         }
 
         /// The name used in `${…}` and on the command line.
@@ -19,8 +23,28 @@ public struct Pipeline: Sendable {
         public var kind: Kind
         /// What holds where the run sets nothing; `nil` makes it required.
         public var fallback: JSONValue?
-        /// The only texts allowed; empty allows all.
-        public var choices: [String]
+        /// The only texts, numbers or elements allowed; empty allows all.
+        public var choices: [JSONValue]
+        /// The least number allowed.
+        public var min: Double?
+        /// The largest number allowed.
+        public var max: Double?
+        /// What it is for, in a sentence.
+        public var summary: String
+        /// Where it is written.
+        public var place: Place
+        /// Where its default is written.
+        public var fallbackPlace: Place
+    }
+
+    /// A named set of parameter values.
+    public struct Profile: Sendable {
+        /// The name, as in `--profile`.
+        public var name: String
+        /// Values by the parameter's name.
+        public var values: [String: JSONValue]
+        /// Where each value stands.
+        public var places: [String: Place]
     }
 
     /// Something to fan out over: a list parameter, or a list that a stage writes.
@@ -40,21 +64,44 @@ public struct Pipeline: Sendable {
     }
 
     /// What an input is wired to.
-    public enum Reference: Sendable, Hashable {
+    public enum Reference: Sendable, Hashable, CustomStringConvertible {
         /// A thing handed to the run from outside: `item`, `edits`.
         case given(String)
         /// Another stage's output, whole.
         case output(stage: String, name: String)
         /// One element of another stage's list, at this node's place on an axis.
         case element(stage: String, name: String, axis: String)
+
+        /// As it is written.
+        public var description: String {
+            switch self {
+            case .given(let name): name
+            case .output(let stage, let name): "\(stage).\(name)"
+            case .element(let stage, let name, let axis): "\(stage).\(name)[\(axis)]"
+            }
+        }
     }
 
-    /// Line and column in the file, both from 1.
+    /// Where something is written.
     public struct Place: Sendable, Hashable {
-        /// Counted from 1.
+        /// The pipeline's file, or one that it includes.
+        public var file: String
+        /// Counted from 1; 0 for the file as a whole.
         public var line: Int
-        /// Counted from 1.
+        /// Counted from 1; 0 where unknown.
         public var column: Int
+    }
+
+    /// What a step of an open stage writes, as the file declares it.
+    public struct Written: Sendable {
+        /// The name behind the dot in a reference.
+        public var name: String
+        /// The extension of the file, or of each file of a list, without the dot.
+        public var type: String
+        /// Whether it is a list of files.
+        public var isList: Bool
+        /// Where it is written.
+        public var place: Place
     }
 
     /// One stage of the file.
@@ -69,10 +116,14 @@ public struct Pipeline: Sendable {
         public var with: [String: JSONValue]
         /// Where each setting stands.
         public var withPlaces: [String: Place]
+        /// What it writes, where its stage is open; sorted by name.
+        public var out: [Written] = []
         /// The axes it runs over, outermost first.
         public var forEach: [String]
         /// Whether its nodes are needed; `nil` where they always are.
         public var when: Condition?
+        /// Where its condition stands.
+        public var whenPlace: Place?
         /// How its nodes are run.
         public var policy = RunPolicy()
         /// Where it is written.
@@ -102,9 +153,23 @@ public struct Pipeline: Sendable {
     /// In the order of the file.
     public var parameters: [Parameter]
     /// In the order of the file.
+    public var profiles: [Profile]
+    /// In the order of the file.
     public var axes: [Axis]
     /// In the order of the file.
     public var steps: [Step]
     /// In the order of the file.
     public var deliveries: [Delivery]
+
+    /// What a profile sets.
+    ///
+    /// - Throws: `parameter.invalid` naming the profiles that there are.
+    public func profile(_ name: String) throws(DubError) -> [String: JSONValue] {
+        guard let profile = profiles.first(where: { $0.name == name }) else {
+            throw DubError(
+                .parameterInvalid, "The pipeline has no profile `\(name)`.", at: file,
+                fix: profiles.isEmpty ? "Leave --profile away." : hint(name, among: profiles.map(\.name)))
+        }
+        return profile.values
+    }
 }

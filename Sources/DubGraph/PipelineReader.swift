@@ -1,246 +1,149 @@
 public import DubCore
-internal import Yams
 
 /// Reads a pipeline file: YAML to `Pipeline`, with every fault of form at once.
-public struct PipelineReader {
-    private let file: String
-    private var faults: [Fault] = []
-
-    private init(file: String) {
-        self.file = file
-    }
-
+public enum PipelineReader {
     /// Reads the text of a pipeline file.
     ///
+    /// - Parameters:
+    ///   - file: how faults name it.
+    ///   - include: reads what it includes.
     /// - Throws: `pipeline.invalid` listing every fault of form, each with line and column.
-    public static func read(_ text: String, file: String) throws(DubError) -> Pipeline {
-        let (pipeline, faults) = parse(text, file: file)
-        guard let pipeline, faults.isEmpty else { throw .invalid(faults) }
+    public static func read(
+        _ text: String, file: String, include: @escaping PipelineInclude = refuseInclude
+    ) throws(DubError) -> Pipeline {
+        let (pipeline, faults) = parse(text, file: file, include: include)
+        guard let pipeline, faults.isEmpty else { throw .invalid(Fault.sorted(faults, file: file)) }
         return pipeline
     }
 
-    /// Reads as far as it can, so that faults of meaning can be told with those of form.
-    static func parse(_ text: String, file: String) -> (Pipeline?, [Fault]) {
-        var reader = PipelineReader(file: file)
-        guard text.utf8.count <= 1 << 20 else {
-            reader.fault(nil, "The file is larger than 1 MiB.", "Pipelines are short: is it the right file?")
-            return (nil, reader.faults)
+    /// Reads as far as it can, so that faults of meaning can be told with those of form; no pipeline where what is
+    /// missing would make faults of its own.
+    static func parse(
+        _ text: String, file: String, include: @escaping PipelineInclude = refuseInclude
+    ) -> (Pipeline?, [Fault]) {
+        var inclusion = Inclusion(include)
+        guard let root = inclusion.root(text, file: file) else { return (nil, inclusion.faults) }
+        var shape = ShapeCheck()
+        shape.check(root, .fields(PipelineFields.top), "the pipeline")
+        var faults = inclusion.faults + shape.faults
+        if root["stages"] == nil || root["stages"]?.members?.isEmpty == true {
+            faults.append(Fault(root.place, "There are no `stages`.", "Add `stages:` with at least one stage."))
         }
-        do {
-            guard let root = try Yams.compose(yaml: text), root.mapping != nil else {
-                reader.fault(nil, "The file holds no mapping.", "Start with `version: 1`.")
-                return (nil, reader.faults)
-            }
-            let pipeline = reader.pipeline(root)
-            return (pipeline, reader.faults)
-        } catch let error as YamlError {
-            reader.fault(yaml: error)
-            return (nil, reader.faults)
-        } catch {
-            reader.fault(nil, "It is no YAML: \(error).", "Check the indentation.")
-            return (nil, reader.faults)
-        }
+        let pipeline = Pipeline(
+            file: file, name: root["name"]?.text ?? "", summary: root["summary"]?.text ?? "",
+            parameters: named(root["parameters"]).compactMap { parameter($0, &faults) },
+            profiles: named(root["profiles"]).map(profile), axes: named(root["axes"]).compactMap { axis($0, &faults) },
+            steps: named(root["stages"]).filter { $0.value.members != nil }.map { step($0, &faults) },
+            deliveries: (root["deliver"]?.elements ?? []).compactMap { delivery($0, &faults) })
+        return (pipeline, faults)
     }
 
-    private mutating func pipeline(_ root: Node) -> Pipeline {
-        let top = members(
-            of: root, named: "the pipeline",
-            allowed: ["version", "name", "summary", "parameters", "axes", "stages", "deliver"])
-        if top["version"]?.value.int != 1 {
-            fault(top["version"]?.value ?? root, "`version` has to be 1.", "Write `version: 1`.")
-        }
-        if top["stages"] == nil { fault(root, "There are no `stages`.", "Add `stages:` with at least one stage.") }
-        return Pipeline(
-            file: file,
-            name: top["name"].flatMap { text($0.value, "name") } ?? "",
-            summary: top["summary"].flatMap { text($0.value, "summary") } ?? "",
-            parameters: pairs(top["parameters"]?.value, "parameters").compactMap { parameter($0, $1) },
-            axes: pairs(top["axes"]?.value, "axes").compactMap { axis($0, $1) },
-            steps: pairs(top["stages"]?.value, "stages").compactMap { step($0, $1) },
-            deliveries: (top["deliver"].flatMap { sequence($0.value, "deliver") } ?? []).compactMap { delivery($0) })
-    }
-
-    private mutating func parameter(_ name: String, _ node: Node) -> Pipeline.Parameter? {
-        let fields = members(of: node, named: "parameter `\(name)`", allowed: ["type", "default", "choices"])
-        guard let kindText = fields["type"].flatMap({ text($0.value, "type") }) else {
-            fault(node, "Parameter `\(name)` has no `type`.", "Add one of \(Self.kinds).")
-            return nil
-        }
-        guard let kind = Pipeline.Parameter.Kind(rawValue: kindText) else {
-            fault(fields["type"]?.value ?? node, "`\(kindText)` is no type.", "Use one of \(Self.kinds).")
+    private static func parameter(
+        _ member: SourceNode.Member, _ faults: inout [Fault]
+    ) -> Pipeline.Parameter? {
+        let node = member.value
+        guard node.members != nil else { return nil }
+        guard let type = node["type"] else {
+            let kinds = Pipeline.Parameter.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            faults.append(Fault(node.place, "Parameter `\(member.key)` has no `type`.", "Add one of \(kinds)."))
             return nil
         }
         return Pipeline.Parameter(
-            name: name, kind: kind, fallback: fields["default"].map { json($0.value) },
-            choices: (fields["choices"].flatMap { sequence($0.value, "choices") } ?? []).compactMap(\.string))
+            name: member.key,
+            // A type that there is not is a fault already; so that none follows from it, anything will do.
+            kind: type.text.flatMap(Pipeline.Parameter.Kind.init(rawValue:)) ?? .list, fallback: node["default"]?.json,
+            choices: node["choices"]?.elements?.map(\.json) ?? [], min: node["min"]?.json.double,
+            max: node["max"]?.json.double, summary: node["summary"]?.text ?? "", place: node.place,
+            fallbackPlace: node["default"]?.place ?? node.place)
     }
 
-    private static let kinds = Pipeline.Parameter.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+    private static func profile(_ member: SourceNode.Member) -> Pipeline.Profile {
+        let values = named(member.value)
+        return Pipeline.Profile(
+            name: member.key, values: Dictionary(uniqueKeysWithValues: values.map { ($0.key, $0.value.json) }),
+            places: Dictionary(uniqueKeysWithValues: values.map { ($0.key, $0.value.place) }))
+    }
 
-    private mutating func axis(_ name: String, _ node: Node) -> Pipeline.Axis? {
-        guard let source = text(node, "axis `\(name)`") else { return nil }
-        let parts = source.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        switch parts.count {
-        case 1: return .init(name: name, source: .parameter(source), place: place(node))
-        case 2: return .init(name: name, source: .output(stage: parts[0], name: parts[1]), place: place(node))
-        default:
-            fault(node, "`\(source)` is no list.", "Name a parameter, or `stage.output`.")
+    private static func axis(_ member: SourceNode.Member, _ faults: inout [Fault]) -> Pipeline.Axis? {
+        guard let source = member.value.text else { return nil }
+        switch reference(source) {
+        case .given(let name): return .init(name: member.key, source: .parameter(name), place: member.value.place)
+        case .output(let stage, let name):
+            return .init(name: member.key, source: .output(stage: stage, name: name), place: member.value.place)
+        case .element, nil:
+            faults.append(
+                Fault(member.value.place, "`\(source)` is no list.", "Name a list parameter, or `stage.output`."))
             return nil
         }
     }
 
-    private mutating func step(_ name: String, _ node: Node) -> Pipeline.Step? {
-        let fields = members(of: node, named: "stage `\(name)`", allowed: ["uses", "in", "with", "for_each"])
-        let uses = fields["uses"].flatMap { text($0.value, "uses") } ?? name
+    private static func step(_ member: SourceNode.Member, _ faults: inout [Fault]) -> Pipeline.Step {
+        let node = member.value
         var inputs: [String: (reference: Pipeline.Reference, place: Pipeline.Place)] = [:]
-        for (input, value) in pairs(fields["in"]?.value, "in") {
-            guard let text = text(value, "input `\(input)`") else { continue }
-            guard let reference = Self.reference(text) else {
-                fault(value, "`\(text)` refers to nothing.", "Write `item`, `stage.output` or `stage.output[axis]`.")
-                continue
+        for input in named(node["in"]) {
+            if let reference = input.value.text.flatMap(reference) {
+                inputs[input.key] = (reference, input.value.place)
             }
-            inputs[input] = (reference, place(value))
         }
-        var with: [String: JSONValue] = [:]
-        var withPlaces: [String: Pipeline.Place] = [:]
-        for (key, value) in pairs(fields["with"]?.value, "with") {
-            with[key] = json(value)
-            withPlaces[key] = place(value)
-        }
-        let forEach = fields["for_each"].map { field -> [String] in
-            if let single = field.value.string { return [single] }
-            return (sequence(field.value, "for_each") ?? []).compactMap { text($0, "for_each") }
-        }
+        let settings = named(node["with"])
         return Pipeline.Step(
-            name: name, uses: uses, inputs: inputs, with: with, withPlaces: withPlaces, forEach: forEach ?? [],
-            when: nil, place: place(node))
+            name: member.key, uses: node["uses"]?.text ?? member.key, inputs: inputs,
+            with: Dictionary(uniqueKeysWithValues: settings.map { ($0.key, $0.value.json) }),
+            withPlaces: Dictionary(uniqueKeysWithValues: settings.map { ($0.key, $0.value.place) }),
+            out: named(node["out"]).compactMap(written).sorted { $0.name < $1.name }, forEach: texts(node["for_each"]),
+            when: node["when"]?.text.flatMap(Quantity.condition), whenPlace: node["when"]?.place,
+            policy: policy(node, &faults), place: node.place)
     }
 
-    private mutating func delivery(_ node: Node) -> Pipeline.Delivery? {
-        let fields = members(of: node, named: "a delivery", allowed: ["kind", "from", "name"])
-        guard let kind = fields["kind"].flatMap({ text($0.value, "kind") }),
-            let from = fields["from"].flatMap({ text($0.value, "from") }),
-            case .output(let stage, let output) = Self.reference(from)
+    private static func written(_ member: SourceNode.Member) -> Pipeline.Written? {
+        guard let type = member.value.text ?? member.value.elements?.first?.text else { return nil }
+        return Pipeline.Written(
+            name: member.key, type: type, isList: member.value.elements != nil, place: member.keyPlace)
+    }
+
+    private static func delivery(_ node: SourceNode, _ faults: inout [Fault]) -> Pipeline.Delivery? {
+        guard node.members != nil else { return nil }
+        guard let kind = node["kind"]?.text, let from = node["from"]?.text,
+            case .output(let stage, let output) = reference(from)
         else {
-            fault(node, "A delivery needs `kind` and `from: stage.output`.", "Write both.")
+            faults.append(Fault(node.place, "A delivery needs `kind` and `from: stage.output`.", "Write both."))
             return nil
         }
         return Pipeline.Delivery(
-            kind: kind, stage: stage, output: output,
-            name: fields["name"].flatMap { text($0.value, "name") } ?? "{stem}", place: place(node))
+            kind: kind, stage: stage, output: output, name: node["name"]?.text ?? "{stem}", place: node.place)
+    }
+
+    // MARK: - Parts
+
+    /// The members of a mapping whose keys are names; what is no name is a fault already.
+    static func named(_ node: SourceNode?) -> [SourceNode.Member] {
+        (node?.members ?? []).filter { isName($0.key) }
+    }
+
+    /// One text, or a list of them.
+    static func texts(_ node: SourceNode?) -> [String] {
+        node?.text.map { [$0] } ?? node?.elements?.compactMap(\.text) ?? []
     }
 
     /// `item`, `stage.output` or `stage.output[axis]`.
     static func reference(_ text: String) -> Pipeline.Reference? {
-        guard let dot = text.firstIndex(of: ".") else { return text.isEmpty ? nil : .given(text) }
+        guard let dot = text.firstIndex(of: ".") else { return isName(text) ? .given(text) : nil }
         let stage = String(text[..<dot])
         var output = String(text[text.index(after: dot)...])
-        guard !stage.isEmpty, !output.isEmpty, !output.contains(".") else { return nil }
-        guard output.hasSuffix("]") else { return .output(stage: stage, name: output) }
+        guard isName(stage) else { return nil }
+        guard output.hasSuffix("]") else { return isName(output) ? .output(stage: stage, name: output) : nil }
         guard let open = output.firstIndex(of: "[") else { return nil }
         let axis = String(output[output.index(after: open)...].dropLast())
         output = String(output[..<open])
-        return axis.isEmpty || output.isEmpty ? nil : .element(stage: stage, name: output, axis: axis)
-    }
-}
-
-// MARK: - YAML to values
-
-extension PipelineReader {
-    private typealias Member = (key: Node, value: Node)
-
-    private mutating func members(of node: Node, named: String, allowed: [String]) -> [String: Member] {
-        guard let mapping = node.mapping else {
-            fault(node, "\(named) has to be a mapping.", "Write `key: value` lines under it.")
-            return [:]
-        }
-        var found: [String: Member] = [:]
-        for (key, value) in mapping {
-            guard let name = key.string, allowed.contains(name) else {
-                let word = key.string ?? "?"
-                let hint = suggestion(for: word, among: allowed).map { "Did you mean `\($0)`?" }
-                fault(key, "\(named) has no `\(word)`.", hint ?? "It takes \(allowed.joined(separator: ", ")).")
-                continue
-            }
-            found[name] = (key, value)
-        }
-        return found
+        return isName(axis) && isName(output) ? .element(stage: stage, name: output, axis: axis) : nil
     }
 
-    private mutating func pairs(_ node: Node?, _ what: String) -> [(String, Node)] {
-        guard let node else { return [] }
-        guard let mapping = node.mapping else {
-            fault(node, "`\(what)` has to be a mapping.", "Write `name: …` lines under it.")
-            return []
-        }
-        return mapping.compactMap { key, value in
-            guard let name = key.string, Self.isName(name) else {
-                fault(key, "`\(key.string ?? "?")` is no name.", "Use letters, digits, - and _.")
-                return nil
-            }
-            return (name, value)
-        }
-    }
-
-    private static func isName(_ text: String) -> Bool {
+    /// Whether a text may name something: letters, digits, - and _, at most 64.
+    static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 64
             && text.unicodeScalars.allSatisfy {
                 ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || $0 == "-"
                     || $0 == "_"
             }
-    }
-
-    private mutating func text(_ node: Node, _ what: String) -> String? {
-        guard let text = node.string else {
-            fault(node, "`\(what)` has to be a text.", "Write a single value.")
-            return nil
-        }
-        return text
-    }
-
-    private mutating func sequence(_ node: Node, _ what: String) -> [Node]? {
-        guard let sequence = node.sequence else {
-            fault(node, "`\(what)` has to be a list.", "Write `[a, b]` or lines that begin with `-`.")
-            return nil
-        }
-        return Array(sequence)
-    }
-
-    private func json(_ node: Node) -> JSONValue {
-        if let mapping = node.mapping {
-            return .object(
-                Dictionary(mapping.map { ($0.key.string ?? "", json($0.value)) }, uniquingKeysWith: { $1 }))
-        }
-        if let sequence = node.sequence { return .array(sequence.map { json($0) }) }
-        if node.null != nil { return .null }
-        if let bool = node.bool, node.scalar?.style == .plain { return .bool(bool) }
-        if let int = node.int, node.scalar?.style == .plain { return .integer(Int64(int)) }
-        if let number = node.float, node.scalar?.style == .plain { return .number(number) }
-        return .string(node.string ?? "")
-    }
-
-    private func place(_ node: Node) -> Pipeline.Place {
-        Pipeline.Place(line: node.mark?.line ?? 0, column: node.mark?.column ?? 0)
-    }
-
-    private mutating func fault(_ node: Node?, _ what: String, _ fix: String) {
-        faults.append(
-            Fault(file: file, line: node?.mark?.line ?? 0, column: node?.mark?.column ?? 0, what: what, fix: fix))
-    }
-
-    private mutating func fault(yaml error: YamlError) {
-        switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            faults.append(
-                Fault(
-                    file: file, line: mark.line, column: mark.column, what: "It is no YAML: \(problem).",
-                    fix: "Check the indentation and the quotes."))
-        default:
-            faults.append(
-                Fault(
-                    file: file, line: 0, column: 0, what: "It is no YAML: \(error).",
-                    fix: "Check the indentation and the quotes."))
-        }
     }
 }

@@ -50,20 +50,27 @@ public struct StageSignature: Sendable {
     public var outputs: [Output]
     /// What may be set in `with`, and what holds where it is not.
     public var parameters: [String: JSONValue]
+    /// The settings without which it cannot do anything, of `parameters`.
+    public var required: [String]
     /// Whose slots it takes.
     public var resource: Resource
+    /// Whether each step of a pipeline declares itself what it reads and writes: `inputs` and `outputs` are empty, and
+    /// the step's own `in` and `out` stand for them. What is declared in `out` reaches the stage as its parameter `out`.
+    public var isOpen: Bool
 
     /// Describes a stage.
     public init(
         name: String, version: Int, inputs: [Input], outputs: [Output], parameters: [String: JSONValue] = [:],
-        resource: Resource = .cpu
+        required: [String] = [], resource: Resource = .cpu, isOpen: Bool = false
     ) {
         self.name = name
         self.version = version
         self.inputs = inputs
         self.outputs = outputs
         self.parameters = parameters
+        self.required = required
         self.resource = resource
+        self.isOpen = isOpen
     }
 }
 

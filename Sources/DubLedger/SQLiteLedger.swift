@@ -48,56 +48,57 @@ public final class SQLiteLedger: Ledger {
 
     // MARK: - Results
 
-    /// What nodes with these keys wrote.
-    public func outputs(for keys: [Digest]) async throws -> [Digest: [String: StageValue]] {
+    /// What a node with this key wrote.
+    public func outputs(for key: Digest) async throws -> [String: StageValue]? {
         try await read { database in
-            let statement = try database.cachedStatement(sql: "SELECT outputs FROM result WHERE key = ?")
-            var found: [Digest: [String: StageValue]] = [:]
-            for key in keys {
-                guard let text = try String.fetchOne(statement, arguments: [key.bytes]) else { continue }
-                found[key] = ResultText.read(text)
-            }
-            return found
+            try String.fetchOne(
+                database, sql: "SELECT outputs FROM result WHERE key = ?", arguments: [key.bytes]
+            ).flatMap(ResultText.read)
         }
     }
 
-    /// The fingerprints under nodes' names, by the item's path.
-    public func lastFingerprints(of nodes: [String], item: String) async throws -> [String: Fingerprint] {
-        let texts = try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT fingerprint FROM last JOIN result ON result.key = last.key
-                    WHERE source = ? AND node = ? AND fingerprint <> ''
-                    """)
-            var found: [String: String] = [:]
-            for node in nodes { found[node] = try String.fetchOne(statement, arguments: [item, node]) }
-            return found
-        }
-        return try texts.mapValues { try JSONDecoder().decode(Fingerprint.self, from: Data($0.utf8)) }
+    /// The fingerprint under a node's name, by the item's path.
+    public func lastFingerprint(of node: String, item: String) async throws -> Fingerprint? {
+        let text = try await read { try Self.last(node, of: item, in: $0) }
+        return try text.map { try Fingerprint(canonical: $0) }
     }
 
-    /// Claims what nobody who lives has claimed.
-    public func claim(_ keys: [Digest]) async throws -> Set<Digest> {
+    private static func last(_ node: String, of item: String, in database: Database) throws -> String? {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT fingerprint FROM last JOIN result ON result.key = last.key
+                WHERE source = ? AND node = ? AND fingerprint <> ''
+                """)
+        return try String.fetchOne(statement, arguments: [item, node])
+    }
+
+    /// Looks up and claims in one transaction.
+    public func claim(_ nodes: [NodeClaim], item: String) async throws -> [NodeState] {
         let owners = owners
         return try await writer.write { database in
-            let insert = try database.cachedStatement(sql: "INSERT OR IGNORE INTO claim (key, owner) VALUES (?, ?)")
-            let holder = try database.cachedStatement(sql: "SELECT owner FROM claim WHERE key = ?")
-            var claimed: Set<Digest> = []
-            for key in keys {
-                try insert.execute(arguments: [key.bytes, owners.own])
-                if database.changesCount == 1 {
-                    claimed.insert(key)
-                    continue
+            let result = try database.cachedStatement(sql: "SELECT outputs FROM result WHERE key = ?")
+            return try nodes.map { node in
+                let key = node.key.bytes
+                if !node.isForced, let text = try String.fetchOne(result, arguments: [key]),
+                    let outputs = ResultText.read(text)
+                {
+                    return .done(outputs)
                 }
-                guard let owner = try String.fetchOne(holder, arguments: [key.bytes]), !owners.isAlive(owner) else {
-                    continue
-                }
-                try database.execute(sql: "DELETE FROM claim WHERE owner = ?", arguments: [owner])
-                try insert.execute(arguments: [key.bytes, owners.own])
-                claimed.insert(key)
+                guard try Self.claim(key, for: owners, in: database) else { return .running }
+                return .claimed(last: try Self.last(node.node, of: item, in: database))
             }
-            return claimed
         }
+    }
+
+    private static func claim(_ key: Data, for owners: Owners, in database: Database) throws -> Bool {
+        let insert = try database.cachedStatement(sql: "INSERT OR IGNORE INTO claim (key, owner) VALUES (?, ?)")
+        try insert.execute(arguments: [key, owners.own])
+        if database.changesCount == 1 { return true }
+        let holder = try database.cachedStatement(sql: "SELECT owner FROM claim WHERE key = ?")
+        guard let owner = try String.fetchOne(holder, arguments: [key]), !owners.isAlive(owner) else { return false }
+        try database.execute(sql: "DELETE FROM claim WHERE owner = ?", arguments: [owner])
+        try insert.execute(arguments: [key, owners.own])
+        return true
     }
 
     /// Lets go of this process's claims.

@@ -1,44 +1,35 @@
 internal import DubCore
 
-/// Lets one node of a key run at a time, so that a line said twice is voiced once.
-actor KeyGate {
-    private var waiting: [Digest: [(ticket: UInt64, turn: CheckedContinuation<Void, any Error>)]] = [:]
-    private var nextTicket: UInt64 = 0
+/// Lets one node of a key run at a time in this process, so that a line said twice is voiced once.
+final class KeyGate: Sendable {
+    private let waiting = Locked<[Digest: [CheckedContinuation<Void, Never>]]>([:])
 
-    /// Runs `work` while nobody else runs with this key.
+    /// Takes the key where nobody has it.
     ///
-    /// - Throws: `CancellationError` when cancelled while waiting, and what `work` throws.
-    func alone<Result: Sendable>(
-        with key: Digest, _ work: @concurrent @Sendable () async throws -> Result
-    ) async throws -> Result {
-        if waiting[key] == nil { waiting[key] = [] } else { try await waitTurn(key) }
-        defer { release(key) }
-        return try await work()
-    }
-
-    private func release(_ key: Digest) {
-        guard var queue = waiting[key], !queue.isEmpty else {
-            waiting[key] = nil
-            return
-        }
-        let next = queue.removeFirst()
-        waiting[key] = queue
-        next.turn.resume()
-    }
-
-    private func waitTurn(_ key: Digest) async throws {
-        nextTicket += 1
-        let ticket = nextTicket
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { waiting[key, default: []].append((ticket, $0)) }
-        } onCancel: {
-            // onCancel is synchronous. It cannot outrun the append: we hold the actor.
-            Task { await self.abandon(ticket, key) }
+    /// - Returns: whether it is the caller's now, who has to `leave`.
+    func enter(_ key: Digest) -> Bool {
+        waiting.withLock { waiting in
+            guard waiting[key] == nil else { return false }
+            waiting[key] = []
+            return true
         }
     }
 
-    private func abandon(_ ticket: UInt64, _ key: Digest) {
-        guard let index = waiting[key]?.firstIndex(where: { $0.ticket == ticket }) else { return }
-        waiting[key]?.remove(at: index).turn.resume(throwing: CancellationError())
+    /// Gives the key back and wakes all who wait for that.
+    func leave(_ key: Digest) {
+        let woken = waiting.withLock { $0.removeValue(forKey: key) } ?? []
+        for one in woken { one.resume() }
+    }
+
+    /// Returns when nobody has the key. Not cancellable: who has it leaves promptly when the run is cancelled.
+    func left(_ key: Digest) async {
+        await withCheckedContinuation { turn in
+            let isFree = waiting.withLock { waiting in
+                guard waiting[key] != nil else { return true }
+                waiting[key]?.append(turn)
+                return false
+            }
+            if isFree { turn.resume() }
+        }
     }
 }

@@ -6,18 +6,17 @@ public import Foundation
 ///
 /// A call that returns has been written; what a crash may take is stated by the implementation.
 public protocol Ledger: Sendable {
-    /// What the nodes with these keys wrote, of those of which one ever finished.
-    func outputs(for keys: [Digest]) async throws -> [Digest: [String: StageValue]]
+    /// What a node with this key wrote, if one ever finished.
+    func outputs(for key: Digest) async throws -> [String: StageValue]?
 
-    /// The fingerprints that nodes of these names last had for this item, of those that had one; the item goes by its
-    /// path.
-    func lastFingerprints(of nodes: [String], item: String) async throws -> [String: Fingerprint]
+    /// The fingerprint that a node of this name last had for this item; the item goes by its path.
+    func lastFingerprint(of node: String, item: String) async throws -> Fingerprint?
 
-    /// Asks for the right to run the nodes with these keys: nobody else runs them until they are recorded or let go.
+    /// Looks nodes of an item up, and claims those that are to be run: nobody else runs their keys until they are
+    /// recorded or let go of.
     ///
-    /// - Returns: the keys that are now the caller's. Others are being run elsewhere: look again later. The claims of a
-    ///   process that died are void.
-    func claim(_ keys: [Digest]) async throws -> Set<Digest>
+    /// - Returns: a state for each, in order. The claims of a process that died are void.
+    func claim(_ nodes: [NodeClaim], item: String) async throws -> [NodeState]
 
     /// Lets go of keys that were claimed and not recorded as done.
     func release(_ keys: [Digest]) async throws
@@ -42,18 +41,35 @@ public protocol Ledger: Sendable {
 }
 
 extension Ledger {
-    /// What a node with this key wrote, if one ever finished.
-    public func outputs(for key: Digest) async throws -> [String: StageValue]? {
-        try await outputs(for: [key])[key]
-    }
-
-    /// The fingerprint that a node of this name last had for this item.
-    public func lastFingerprint(of node: String, item: String) async throws -> Fingerprint? {
-        try await lastFingerprints(of: [node], item: item)[node]
-    }
-
     /// Writes what became of a node.
     public func record(_ node: NodeRecord) async throws { try await record([node]) }
+}
+
+/// A node that somebody is about to run.
+public struct NodeClaim: Sendable {
+    /// The key of its fingerprint.
+    public var key: Digest
+    /// Its name: `translate[es,3]`.
+    public var node: String
+    /// Whether it runs though its outputs are known.
+    public var isForced: Bool
+
+    /// Describes a node.
+    public init(key: Digest, node: String, isForced: Bool = false) {
+        self.key = key
+        self.node = node
+        self.isForced = isForced
+    }
+}
+
+/// How far a key is.
+public enum NodeState: Sendable {
+    /// It was run, and wrote this.
+    case done([String: StageValue])
+    /// It is the caller's to run. `last`: the fingerprint that a node of its name last had, as canonical JSON.
+    case claimed(last: String?)
+    /// Somebody who lives is running it: look again later.
+    case running
 }
 
 /// A file as the file system names it: while this stays equal, so does its content (but for hostile clocks).
@@ -274,7 +290,7 @@ public struct NodeRecord: Sendable {
     public var source: String
     /// The node's name: `translate[es,3]`.
     public var node: String
-    /// The kind of stage.
+    /// Its stage's name in the pipeline.
     public var stage: String
     /// The key of its fingerprint.
     public var key: Digest

@@ -1,50 +1,41 @@
-public import DubCore
+internal import DubCore
 public import DubGraph
 internal import Foundation
 
 /// Runs plans: items side by side, each node once, what is in the store not at all.
 ///
 /// A node's outputs are in the store and its result in the ledger before anything that reads them starts, so a run
-/// that is killed anywhere and started again repeats only what was in flight.
+/// that is killed anywhere and started again repeats only what was in flight. Nodes are looked up in the ledger many
+/// at a time, and only so many are taken up at once, so that a fan-out of a hundred thousand is a long list and not a
+/// hundred thousand tasks.
 public struct Runner: Sendable {
-    /// How often a transient failure is tried again, and how long to wait: full jitter below a bound that doubles.
-    public struct Retry: Sendable {
-        /// Attempts in all; ≥ 1.
-        public var attempts: Int
-        /// The first bound.
-        public var firstWait: Duration
+    let stages: [String: any Stage]
+    let store: any Store
+    let ledger: any Ledger
+    let retry: RetryPolicy
+    let admission: Admission
+    let gate = KeyGate()
+    let observe: @Sendable (RunEvent) -> Void
 
-        /// Makes a policy.
-        public init(attempts: Int = 3, firstWait: Duration = .milliseconds(250)) {
-            self.attempts = attempts
-            self.firstWait = firstWait
-        }
-    }
-
-    private let stages: [String: any Stage]
-    private let store: any Store
-    private let ledger: any Ledger
-    private let retry: Retry
-    private let cpu: SlotQueue
-    private let worker: SlotQueue
-    private let gate = KeyGate()
-    private let observe: @Sendable (RunEvent) -> Void
+    /// Nodes of one resource that an item has in flight: looked up, waiting for their place, running.
+    private static let window = 256
+    /// Nodes that are looked up together.
+    private static let lookSize = 128
 
     /// Makes a runner.
     ///
     /// - Parameters:
-    ///   - slots: how many nodes of this process's own work run at once; ≥ 1.
-    ///   - workerSlots: how many nodes wait on workers at once; workers form their own batches of them.
+    ///   - capacity: what nodes may hold at once, over all items.
+    ///   - retry: what holds for stages of which the pipeline does not say.
     public init(
-        stages: [String: any Stage], store: any Store, ledger: any Ledger, slots: Int, workerSlots: Int = 64,
-        retry: Retry = Retry(), observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
+        stages: [String: any Stage], store: any Store, ledger: any Ledger, capacity: Capacity,
+        retry: RetryPolicy = RetryPolicy(), observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) {
         self.stages = stages
         self.store = store
         self.ledger = ledger
         self.retry = retry
-        cpu = SlotQueue(slots: slots)
-        worker = SlotQueue(slots: workerSlots)
+        admission = Admission(capacity)
         self.observe = observe
     }
 
@@ -52,242 +43,157 @@ public struct Runner: Sendable {
     ///
     /// A failed node stops what reads from it and nothing else. Never throws: what went wrong is in the result.
     public func process(_ item: RunItem, graph: Graph, force: Bool = false) async -> PlanResult {
-        var plan = Plan(graph)
-        var result = PlanResult(plan: plan)
-        var counts = [Int](repeating: 0, count: graph.steps.count)
-        var announced = 0
-        let outside = Dictionary(item.given.values.map { ($0.artifact.digest, $0.path) }, uniquingKeysWith: { $1 })
-        let given = item.given.mapValues(\.artifact)
-        await withTaskGroup(of: Outcome.self) { group in
-            var running = 0
+        var result = PlanResult(plan: Plan(graph))
+        if let error = shortage(of: graph) {
+            result.errors = [error]
+            return result
+        }
+        let progress = ItemProgress(item: item, graph: graph, force: force)
+        await withTaskGroup(of: [Outcome].self) { group in
+            var ready = ReadyNodes(graph)
+            var again: [Job] = []
+            var announcement = Announcement(graph)
+            var inFlight: [StageSignature.Resource: Int] = [:]
             while true {
-                while let index = plan.popReady() {
-                    let job = Job(
-                        item: item, index: index, name: plan.name(of: index), step: graph.steps[plan.nodes[index].step],
-                        inputs: plan.inputs(of: index, given: given), outside: outside, force: force)
-                    running += 1
-                    group.addTask { await self.perform(job) }
+                while let node = result.plan.popReady() { ready.add(node, of: graph.steps[result.plan.nodes[node].step]) }
+                for (step, count) in announcement.news(of: result.plan) {
+                    observe(.unfolded(item: item.index, stage: graph.steps[step].name, count: count))
                 }
-                if announced < plan.nodes.count {
-                    var changed: Set<Int> = []
-                    for node in plan.nodes[announced...] {
-                        counts[node.step] += 1
-                        changed.insert(node.step)
-                    }
-                    announced = plan.nodes.count
-                    for step in changed {
-                        observe(.unfolded(item: item.index, stage: graph.steps[step].name, count: counts[step]))
+                if !again.isEmpty {
+                    let jobs = again
+                    again = []
+                    group.addTask { await look(jobs) }
+                }
+                for resource in [StageSignature.Resource.worker, .cpu] {
+                    while true {
+                        let room = Self.window - inFlight[resource, default: 0]
+                        let nodes = ready.take(min(room, Self.lookSize), of: resource)
+                        guard !nodes.isEmpty else { break }
+                        inFlight[resource, default: 0] += nodes.count
+                        let jobs = nodes.map { job($0, of: result.plan, progress) }
+                        group.addTask { await look(jobs) }
                     }
                 }
-                guard running > 0, let outcome = await group.next() else { return }
-                running -= 1
-                switch outcome {
-                case .done(let index, let outputs, let cached):
-                    if cached { result.nodes.cached += 1 } else { result.nodes.run += 1 }
-                    plan.finish(index, outputs: outputs)
-                case .failed(let error):
-                    result.errors.append(error)
-                case .cancelled:
-                    result.isCancelled = true
+                guard let outcomes = await group.next() else { return }
+                for outcome in outcomes {
+                    switch outcome {
+                    case .prepared(let job):
+                        group.addTask { [await perform(job)] }
+                        continue
+                    case .elsewhere(let job, let key, let isOwn):
+                        group.addTask { [await wait(job, for: key, isOwn: isOwn)] }
+                        continue
+                    case .again(let job):
+                        again.append(job)
+                        continue
+                    case .done(let job, let outputs, let cached):
+                        if cached { result.nodes.cached += 1 } else { result.nodes.run += 1 }
+                        result.plan.finish(job.index, outputs: outputs)
+                        inFlight[job.step.signature.resource, default: 1] -= 1
+                    case .failed(let job, let error):
+                        if result.plan.fail(job.index) {
+                            result.tolerated.append(error)
+                        } else {
+                            result.errors.append(error)
+                        }
+                        inFlight[job.step.signature.resource, default: 1] -= 1
+                    case .cancelled(let job):
+                        result.isCancelled = true
+                        inFlight[job.step.signature.resource, default: 1] -= 1
+                    }
                 }
             }
         }
-        result.plan = plan
+        if result.errors.isEmpty, !result.isCancelled, !result.plan.isFinished {
+            // More was lost than the pipeline tolerates: it is no longer tolerated.
+            swap(&result.errors, &result.tolerated)
+        }
         return result
     }
 
-    // MARK: - One node
-
-    private struct Job: Sendable {
-        let item: RunItem
-        let index: Int
-        let name: String
-        let step: Graph.Step
-        let inputs: StageInputs
-        let outside: [Digest: String]
-        let force: Bool
+    private func job(_ node: Int, of plan: Plan, _ progress: ItemProgress) -> Job {
+        Job(
+            progress: progress, index: node, name: plan.name(of: node),
+            step: progress.graph.steps[plan.nodes[node].step], inputs: plan.inputs(of: node, given: progress.given),
+            queued: Date())
     }
 
-    private enum Outcome: Sendable {
-        case done(Int, outputs: [String: StageValue], cached: Bool)
-        case failed(DubError)
-        case cancelled
-    }
-
-    private func perform(_ job: Job) async -> Outcome {
-        do {
-            guard let stage = stages[job.step.signature.name] else {
-                throw DubError(
-                    .internal, "The stage `\(job.step.signature.name)` has no code.", at: job.name,
-                    fix: "Please report this.")
-            }
-            try Task.checkCancellation()
-            let models = try stage.models(for: job.inputs, in: store)
-            let fingerprint = Fingerprint(stage.signature, job.inputs, models: models)
-            let key = fingerprint.key
-            return try await gate.alone(with: key) {
-                try await look(job, stage, fingerprint, key)
-            }
-        } catch is CancellationError {
-            return .cancelled
-        } catch {
-            let error = Self.described(error, at: job.name)
-            observe(.nodeFailed(item: job.item.index, stage: job.step.name, node: job.name, error: error))
-            return .failed(error)
+    /// What a pipeline asks for that there is not on this machine.
+    private func shortage(of graph: Graph) -> DubError? {
+        for step in graph.steps {
+            guard let shortage = admission.shortage(.init(step)) else { continue }
+            return DubError(
+                .resourcesExceeded, "The stage `\(step.name)` asks for \(shortage).", at: graph.file,
+                fix: "Lower `resources` of the stage, or run it where there is more.")
         }
-    }
-
-    /// In the store, or run.
-    private func look(
-        _ job: Job, _ stage: any Stage, _ fingerprint: Fingerprint, _ key: Digest
-    ) async throws -> Outcome {
-        var reason = RunReason.forced
-        if !job.force {
-            if let outputs = try await ledger.outputs(for: key) {
-                let missing = outputs.first { !$0.value.artifacts.allSatisfy(store.holds) }?.key
-                guard let missing else {
-                    let record = NodeRecord(
-                        run: job.item.run, item: job.item.index, source: job.item.source, node: job.name,
-                        stage: fingerprint.stage, key: key, fingerprint: fingerprint.canonical,
-                        reason: RunReason.cached.description, state: .cached, outputs: outputs, queued: Date(),
-                        started: Date(), seconds: 0, attempts: 0, error: nil)
-                    try await ledger.record(record)
-                    observe(
-                        .nodeFinished(
-                            item: job.item.index, stage: job.step.name, node: job.name, cached: true, seconds: 0))
-                    return .done(job.index, outputs: outputs, cached: true)
-                }
-                reason = .outputMissing(missing)
-            } else {
-                let last = try await ledger.lastFingerprint(of: job.name, item: job.item.source)
-                reason = .between(last, fingerprint)
-            }
-        }
-        let slots = job.step.signature.resource == .cpu ? cpu : worker
-        let urgency = SlotQueue.Urgency(item: job.item.index, depth: job.step.depth)
-        let finalReason = reason
-        return try await slots.withSlot(urgency) {
-            try await attempt(job, stage, fingerprint, key, finalReason)
-        }
-    }
-
-    private func attempt(
-        _ job: Job, _ stage: any Stage, _ fingerprint: Fingerprint, _ key: Digest, _ reason: RunReason
-    ) async throws -> Outcome {
-        var record = NodeRecord(
-            run: job.item.run, item: job.item.index, source: job.item.source, node: job.name,
-            stage: fingerprint.stage, key: key, fingerprint: fingerprint.canonical, reason: reason.description,
-            state: .done, outputs: [:], queued: Date(), started: Date(), seconds: 0, attempts: 0, error: nil)
-        observe(.nodeStarted(item: job.item.index, stage: job.step.name, node: job.name, reason: reason))
-        while true {
-            record.attempts += 1
-            let began = ContinuousClock.now
-            do {
-                record.outputs = try await once(job, stage)
-                record.seconds = (ContinuousClock.now - began).seconds
-                break
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                try Task.checkCancellation()
-                let error = Self.described(error, at: job.name)
-                record.seconds = (ContinuousClock.now - began).seconds
-                guard error.persistence == .transient, record.attempts < retry.attempts else {
-                    record.state = .failed
-                    record.error = ErrorRecord(error)
-                    try? await ledger.record(record)
-                    throw error
-                }
-                observe(
-                    .nodeRetried(
-                        item: job.item.index, stage: job.step.name, node: job.name, attempt: record.attempts,
-                        error: error))
-                let bound = retry.firstWait.seconds * Double(1 << min(10, record.attempts - 1))
-                try await Task.sleep(for: .seconds(Double.random(in: 0...bound)))
-            }
-        }
-        try await ledger.record(record)
-        observe(
-            .nodeFinished(
-                item: job.item.index, stage: job.step.name, node: job.name, cached: false, seconds: record.seconds))
-        return .done(job.index, outputs: record.outputs, cached: false)
-    }
-
-    private func once(_ job: Job, _ stage: any Stage) async throws -> [String: StageValue] {
-        let scratch = try store.makeScratch()
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
-        let context = StageContext(store: store, scratch: scratch, outside: job.outside) { fraction in
-            observe(
-                .nodeProgress(item: job.item.index, stage: job.step.name, node: job.name, fraction: fraction))
-        }
-        let outputs = try await stage.run(job.inputs, in: context)
-        for output in stage.signature.outputs {
-            switch (outputs[output.name], output.isList) {
-            case (.one, false), (.list, true): continue
-            default:
-                throw DubError(
-                    .internal, "The stage `\(stage.signature.name)` did not write `\(output.name)` as it declares.",
-                    at: job.name, fix: "Please report this.")
-            }
-        }
-        return outputs
-    }
-
-    private static func described(_ error: any Error, at place: String) -> DubError {
-        (error as? DubError)
-            ?? DubError(.internal, "\(error)", at: place, fix: "Please report this.", cause: error)
+        return nil
     }
 }
 
-/// An item of a run, with what is handed to its plan from outside.
-public struct RunItem: Sendable {
-    /// A thing handed in, and where its bytes lie.
-    public struct Given: Sendable {
-        /// Digest, size, type.
-        public var artifact: Artifact
-        /// Where it lies.
-        public var path: String
+/// What the nodes of one item share.
+final class ItemProgress: Sendable {
+    let item: RunItem
+    let graph: Graph
+    let given: [String: Artifact]
+    /// Bytes that lie outside the store, by digest.
+    let outside: [Digest: String]
+    let force: Bool
 
-        /// Describes a thing handed in.
-        public init(artifact: Artifact, path: String) {
-            self.artifact = artifact
-            self.path = path
+    init(item: RunItem, graph: Graph, force: Bool) {
+        self.item = item
+        self.graph = graph
+        self.force = force
+        given = item.given.mapValues(\.artifact)
+        outside = Dictionary(item.given.values.map { ($0.artifact.digest, $0.path) }, uniquingKeysWith: { $1 })
+    }
+}
+
+/// A node that is taken up.
+struct Job: Sendable {
+    let progress: ItemProgress
+    let index: Int
+    let name: String
+    let step: Graph.Step
+    let inputs: StageInputs
+    let queued: Date
+    /// Set when it was looked up.
+    var key: Digest?
+    var fingerprint = ""
+    var reason = RunReason.neverRan
+    /// Runs though its outputs are known, as they are gone or it was forced.
+    var isForced = false
+
+    var item: RunItem { progress.item }
+}
+
+/// What became of a node, or what has to be done next with it.
+enum Outcome: Sendable {
+    /// It has to be run.
+    case prepared(Job)
+    /// Another node of this process (`isOwn`), or another process, runs the key.
+    case elsewhere(Job, Digest, isOwn: Bool)
+    /// It has to be looked up again.
+    case again(Job)
+    case done(Job, outputs: [String: StageValue], cached: Bool)
+    case failed(Job, DubError)
+    case cancelled(Job)
+}
+
+/// Tells how many nodes of each stage there are, when that has changed.
+private struct Announcement {
+    private var counts: [Int]
+    private var seen = 0
+
+    init(_ graph: Graph) { counts = [Int](repeating: 0, count: graph.steps.count) }
+
+    mutating func news(of plan: Plan) -> [(step: Int, count: Int)] {
+        guard seen < plan.nodes.count else { return [] }
+        var changed: Set<Int> = []
+        for node in plan.nodes[seen...] {
+            counts[node.step] += 1
+            changed.insert(node.step)
         }
-    }
-
-    /// The run's name.
-    public var run: String
-    /// Its place in the run, from 0.
-    public var index: Int
-    /// The source's absolute path.
-    public var source: String
-    /// By the graph's names: `item`, and `edits` where there are any.
-    public var given: [String: Given]
-
-    /// Describes an item.
-    public init(run: String, index: Int, source: String, given: [String: Given]) {
-        self.run = run
-        self.index = index
-        self.source = source
-        self.given = given
-    }
-}
-
-/// How far an item's plan got.
-public struct PlanResult: Sendable {
-    /// The plan, with what every finished node wrote.
-    public var plan: Plan
-    /// How many nodes ran, and how many were found in the store.
-    public var nodes = NodeCount()
-    /// One for each node that failed, in the order in which they failed.
-    public var errors: [DubError] = []
-    /// Whether the run was cancelled before the plan's end.
-    public var isCancelled = false
-}
-
-extension Duration {
-    /// As a floating-point number of seconds.
-    public var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+        seen = plan.nodes.count
+        return changed.sorted().map { ($0, counts[$0]) }
     }
 }

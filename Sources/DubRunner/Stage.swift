@@ -1,5 +1,6 @@
 public import DubCore
 public import DubGraph
+internal import Foundation
 
 /// A pure function from input artifacts and parameters to output artifacts.
 ///
@@ -30,8 +31,7 @@ extension Stage {
 public struct StageContext: Sendable {
     /// Where artifacts are read and written.
     public let store: any Store
-    /// An empty folder of this attempt's own, removed afterwards.
-    public let scratch: String
+    private let folder: ScratchFolder
     /// Bytes that lie outside the store: the item itself, by digest.
     private let outside: [Digest: String]
     private let report: @Sendable (Double) -> Void
@@ -39,16 +39,21 @@ public struct StageContext: Sendable {
 
     /// Makes a context; the runner does, and tests.
     public init(
-        store: any Store, scratch: String, outside: [Digest: String] = [:],
+        store: any Store, outside: [Digest: String] = [:],
         report: @escaping @Sendable (Double) -> Void = { _ in },
         note: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
-        self.scratch = scratch
+        folder = ScratchFolder(store: store)
         self.outside = outside
         self.report = report
         self.note = note
     }
+
+    /// A folder of this attempt's own, empty when it is first asked for, removed when the context is let go of.
+    ///
+    /// - Throws: `output.unwritable` where it cannot be made.
+    public var scratch: String { get throws { try folder.path() } }
 
     /// Where an artifact's bytes can be read.
     public func path(of artifact: Artifact) -> String { outside[artifact.digest] ?? store.path(of: artifact) }
@@ -76,4 +81,27 @@ public struct StageContext: Sendable {
 
     /// Writes a line to the node's log; the ledger keeps the last of them, for who asks why it failed.
     public func log(_ line: String) { note(line) }
+}
+
+/// A folder that is made when somebody asks where it is: most nodes of a long run never do.
+private final class ScratchFolder: Sendable {
+    private let store: any Store
+    private let made = Locked<String?>(nil)
+
+    init(store: any Store) {
+        self.store = store
+    }
+
+    deinit {
+        if let path = made.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    func path() throws -> String {
+        try made.withLock { made in
+            if let made { return made }
+            let path = try store.makeScratch()
+            made = path
+            return path
+        }
+    }
 }

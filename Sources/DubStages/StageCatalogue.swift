@@ -1,5 +1,7 @@
+internal import DubCore
 public import DubGraph
 public import DubRunner
+internal import DubWorkers
 
 /// Every kind of stage that a pipeline file can use.
 public enum StageCatalogue {
@@ -9,9 +11,19 @@ public enum StageCatalogue {
             ProbeStage(), ExtractStage(), ChunkStage(engines: engines), DetectStage(engines: engines),
             TranscribeStage(engines: engines), EditsStage(), MergeStage(), TranslateStage(engines: engines),
             LinesStage(), SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
-            ScriptStage(), CaptionStage(), MeasureStage(), NormaliseStage(), VerifyStage(),
+            ScriptStage(), CaptionStage(), MeasureStage(), NormaliseStage(), VerifyStage(), ExecStage(),
         ]
         return Dictionary(stages.map { ($0.signature.name, $0) }, uniquingKeysWith: { $1 })
+    }
+
+    /// What every kind of stage reads and writes: nothing is read or started for it.
+    public static var signatures: [String: StageSignature] {
+        let nobody = Batcher(
+            worker: LocalWorker { _ in
+                throw DubError(
+                    .internal, "No worker belongs to signatures.", at: "signatures", fix: "Please report this.")
+            })
+        return signatures(of: all(engines: Engines(catalogue: ModelCatalogue(models: []), models: "", batcher: nobody)))
     }
 
     /// What each of them reads and writes.

@@ -3,19 +3,25 @@ public import DubRunner
 public import Foundation
 
 /// A store in a folder: `objects/ab/cdef….wav`, and `scratch/` on the same disk.
+///
+/// What survives a power cut: large artifacts are flushed before they have their name. Small ones are not, which would
+/// cost a hundred times what writing them does; they are read and digested whenever they are looked up, so one that the
+/// power cut took or tore is found out and made again (docs/adr/0005-durability.md).
 public struct FileStore: Store {
     /// The folder, absolute.
     public let root: String
 
-    /// Artifacts up to this size are read again whenever they are looked up.
-    private static let quickCheckBytes: Int64 = 256 << 10
+    /// Artifacts up to this size are read again whenever they are looked up, and not flushed when they are written.
+    private static let smallBytes: Int64 = 256 << 10
 
     /// Opens a store, making its folders.
     ///
     /// - Throws: `output.unwritable` where they cannot be made.
     public init(root: String) throws {
         self.root = URL(filePath: root).standardizedFileURL.path(percentEncoded: false)
-        for folder in ["objects", "scratch"] {
+        let shelves = (0..<256).map { "objects/" + String($0 + 256, radix: 16).dropFirst() }
+        let isNew = access("\(self.root)/\(shelves[255])", F_OK) != 0
+        for folder in ["objects", "scratch"] + (isNew ? shelves : []) {
             do {
                 try FileManager.default.createDirectory(
                     atPath: "\(self.root)/\(folder)", withIntermediateDirectories: true)
@@ -36,9 +42,8 @@ public struct FileStore: Store {
     /// Size by `stat`; up to 256 KiB also the digest.
     public func holds(_ artifact: Artifact) -> Bool {
         let path = path(of: artifact)
-        guard let file = FileIdentity(path: path), file.size == artifact.size else { return false }
-        guard artifact.size <= Self.quickCheckBytes else { return true }
-        return (try? Digest.of(fileAt: path)) == artifact.digest
+        guard artifact.size <= Self.smallBytes else { return FileIdentity(path: path)?.size == artifact.size }
+        return SmallFile.digest(path, size: Int(artifact.size)) == artifact.digest
     }
 
     /// Digests, syncs and renames the file; an equal artifact that is already there is replaced by equal bytes.
@@ -56,6 +61,13 @@ public struct FileStore: Store {
     public func put(_ data: Data, type: String) throws -> Artifact {
         let artifact = Artifact(digest: .of(data), size: Int64(data.count), type: type)
         if holds(artifact) { return artifact }
+        if artifact.size <= Self.smallBytes {
+            do {
+                if try SmallFile.create(path(of: artifact), data) { return artifact }
+            } catch {
+                throw unwritable(String(cString: strerror(error.errno)), path(of: artifact))
+            }
+        }
         let temporary = "\(root)/scratch/\(UUID().uuidString)"
         do {
             try data.write(to: URL(filePath: temporary))
@@ -90,12 +102,11 @@ public struct FileStore: Store {
 
     private func place(_ temporary: String, as artifact: Artifact) throws {
         let path = path(of: artifact)
-        let folder = (path as NSString).deletingLastPathComponent
-        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw unwritable(String(cString: strerror(errno)), folder) }
+        let isSmall = artifact.size <= Self.smallBytes
         do {
-            try FileSync.sync(temporary)
+            if !isSmall { try FileSync.sync(temporary) }
             guard rename(temporary, path) == 0 else { throw unwritable(String(cString: strerror(errno)), path) }
-            try FileSync.sync(folder)
+            if !isSmall { try FileSync.sync((path as NSString).deletingLastPathComponent) }
         } catch {
             unlink(temporary)
             throw error

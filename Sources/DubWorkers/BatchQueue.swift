@@ -16,6 +16,8 @@ struct BatchQueue {
         var key: Key
         /// How much work it is, in any unit: seconds of audio, characters.
         var cost: Double
+        /// Whether it goes by itself: it was in a batch that broke off, and may be what broke it.
+        var isAlone = false
     }
 
     /// By task, oldest first.
@@ -41,7 +43,11 @@ struct BatchQueue {
     /// Items of like cost fill a padded batch best. The oldest item is always in it, so none waits for ever.
     mutating func next(for task: WorkerTask, upTo size: Int) -> [Entry] {
         guard let oldest = waiting[task]?.first else { return [] }
-        let fellows = (waiting[task] ?? []).filter { $0.key == oldest.key }
+        guard !oldest.isAlone else {
+            waiting[task]?.removeFirst()
+            return [oldest]
+        }
+        let fellows = (waiting[task] ?? []).filter { $0.key == oldest.key && !$0.isAlone }
             .sorted { ($0.cost, $0.id) < ($1.cost, $1.id) }
         let position = fellows.firstIndex(of: oldest) ?? 0
         let start = max(0, min(position - size / 2, fellows.count - size))

@@ -5,7 +5,8 @@ internal import DubHTTP
 ///
 /// An item goes off at once when its task has a free lane; those that come while the lanes are busy go together, as
 /// many as `batchSize`, sorted by cost. Each caller gets its own result as soon as that is there. When a batch breaks
-/// off, results that came before stand, and the other callers get the error.
+/// off, results that came before stand, and the other callers get the error; what they try again goes by itself, so
+/// that one item which breaks its batch is found out, and takes no other with it twice.
 public actor Batcher {
     /// How much goes to the worker at once.
     public struct Limits: Hashable, Sendable {
@@ -69,7 +70,7 @@ public actor Batcher {
         var members = item.object ?? [:]
         members["id"] = .string(String(id))
         let key = BatchQueue.Key(task: task, model: model, options: options)
-        let pending = Pending(entry: .init(id: id, key: key, cost: cost), item: .object(members))
+        let pending = Pending(entry: .init(id: id, key: key, cost: cost, isAlone: Attempt.number > 1), item: .object(members))
         waiting[id] = pending
         queue.add(pending.entry)
         fill(task)

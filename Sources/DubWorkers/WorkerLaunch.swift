@@ -8,9 +8,14 @@ public struct WorkerLaunch: Hashable, Sendable {
     public var arguments: [String]
     /// Its whole environment.
     public var environment: [String: String]
+    /// The folder that it starts in; ours where it is `nil`.
+    public var folder: String?
 
     /// Makes a command line.
-    public init(executable: String, arguments: [String], environment: [String: String]) {
+    public init(
+        executable: String, arguments: [String], environment: [String: String], folder: String? = nil
+    ) {
+        self.folder = folder
         self.executable = executable
         self.arguments = arguments
         self.environment = environment

@@ -86,6 +86,7 @@ final class WorkerProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        if let folder = launch.folder { posix_spawn_file_actions_addchdir_np(&actions, folder) }
         // A group of its own, so that ^C at the terminal reaches only us; no signal blocked or ignored.
         var none = sigset_t()
         var all = sigset_t()
@@ -135,6 +136,7 @@ extension DubError {
     ) -> DubError {
         DubError(
             .workerNotInstalled, "The worker cannot be started: \(String(cString: strerror(status))).",
-            at: launch.executable, fix: "Set the worker up: make setup.", persistence: persistence)
+            at: launch.executable, fix: "Set the worker up: make setup.", persistence: persistence,
+            cause: POSIXErrorCode(rawValue: status).map { POSIXError($0) })
     }
 }

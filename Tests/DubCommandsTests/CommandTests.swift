@@ -77,9 +77,24 @@ import Testing
             let given = options.parameters(settings, declared: ["to", "from", "recogniser"])
             #expect(
                 given == [
-                    "to": ["es", "pt-BR"], "from": "en", "voice-engine": "pico", "speed": 1.5, "count": 3, "loud": true,
-                    "name": "a=b", "empty": "", "recogniser": "other",
+                    "to": ["es", "pt-BR"], "from": "en", "voice-engine": "pico", "speed": "1.5", "count": "3",
+                    "loud": "true", "name": "a=b", "empty": "", "recogniser": "other",
                 ])
+        }
+    }
+
+    @Test("flags win over the profile, and the profile over environment and files")
+    func profile() async throws {
+        try await withScratch { scratch in
+            let settings = try Settings(
+                environment: ["DUBMILL_TRANSLATOR": "apertium", "DUBMILL_TO": "it"], folder: scratch.path)
+            let options = try RunOptions.parse(["a.mp4", "--from", "en", "--set", "speed=2", "--profile", "fast"])
+            let given = options.parameters(
+                settings, declared: ["to", "from", "translator", "speed"],
+                profile: ["to": ["fr"], "from": "de", "speed": 1, "loud": true])
+            #expect(
+                given == ["to": ["fr"], "from": "en", "speed": "2", "loud": true, "translator": "apertium"])
+            #expect(options.profile == "fast")
         }
     }
 

@@ -35,6 +35,8 @@ final class Bench: Sendable {
     let ledger: SQLiteLedger
     let calls = Locked<[String]>([])
     let trouble = Locked<[String: Int]>([:])
+    /// How many words are being shouted, and the most that ever were.
+    let shouting = Locked((now: 0, most: 0))
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.path + "/dubmill-runner-\(UUID().uuidString)"
@@ -74,6 +76,9 @@ final class Bench: Sendable {
             ) { inputs, texts in
                 let word = texts["word"]?.first ?? ""
                 self.calls.withLock { $0.append("shout \(word)") }
+                self.shouting.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                defer { self.shouting.withLock { $0.now -= 1 } }
+                await Task.yield()
                 let left = self.trouble.withLock { trouble in
                     trouble[word, default: 0] -= 1
                     return trouble[word, default: 0] + 1
@@ -106,8 +111,8 @@ final class Bench: Sendable {
             Self.pipeline, file: "shout.yaml", stages: stages.mapValues(\.signature),
             parameters: ["mark": .string(mark)])
         let runner = Runner(
-            stages: stages, store: store, ledger: ledger, slots: slots,
-            retry: .init(attempts: 3, firstWait: .milliseconds(1)), observe: observe)
+            stages: stages, store: store, ledger: ledger, capacity: Capacity(cpu: slots),
+            retry: RetryPolicy(attempts: 3, backoff: .milliseconds(1)), observe: observe)
         let item = RunItem(
             run: "test", index: 0, source: path,
             given: [

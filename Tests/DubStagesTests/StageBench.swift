@@ -33,11 +33,9 @@ struct StageBench {
     func run(
         _ stage: some Stage, _ values: [String: StageValue], with parameters: [String: JSONValue] = [:]
     ) async throws -> [String: StageValue] {
-        let scratch = try store.makeScratch()
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
         let all = stage.signature.parameters.merging(parameters) { $1 }
         return try await stage.run(
-            StageInputs(values: values, parameters: all), in: StageContext(store: store, scratch: scratch))
+            StageInputs(values: values, parameters: all), in: StageContext(store: store))
     }
 
     func read<Value: Decodable>(_ type: Value.Type = Value.self, _ value: StageValue?) throws -> Value {

@@ -115,6 +115,7 @@ private func withStore<Value>(_ body: (FileStore) async throws -> Value) async t
             let store = try FileStore(root: scratch.appendingPathComponent("store").path)
             try FileManager.default.removeItem(atPath: store.root + "/scratch")
             #expect(await failure { _ = try store.makeScratch() }?.code == .outputUnwritable)
+            try FileManager.default.removeItem(atPath: store.root + "/objects")
             #expect(await failure { _ = try store.put(Data("x".utf8), type: "txt") }?.code == .outputUnwritable)
             #expect(await failure { try FileSync.sync(scratch.path + "/none") }?.code == .outputUnwritable)
         }

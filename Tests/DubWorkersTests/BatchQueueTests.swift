@@ -44,6 +44,17 @@ import Testing
         #expect(queue.count(of: .translate) == 0)
     }
 
+    @Test("an item that was in a batch which broke off goes by itself, before and after others")
+    func alone() {
+        var queue = BatchQueue()
+        for id in UInt64(1)...6 {
+            queue.add(.init(id: id, key: key("a"), cost: 1, isAlone: id == 1 || id == 4))
+        }
+        var batches: [[UInt64]] = []
+        while queue.count(of: .translate) > 0 { batches.append(queue.next(for: .translate, upTo: 8).map(\.id)) }
+        #expect(batches == [[1], [2, 3, 5, 6], [4]])
+    }
+
     @Test("takes the items whose cost is nearest to the oldest")
     func nearest() {
         var queue = BatchQueue()

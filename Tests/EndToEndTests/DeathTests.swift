@@ -31,6 +31,26 @@ extension EndToEnd {
             }
         }
 
+        @Test("one line that kills the worker each time fails alone: its fellows are voiced, and the worker is not blamed")
+        func poison() async throws {
+            try await withScratch { scratch in
+                let clip = try await Clip(seconds: 13, pause: 1).make(in: scratch)
+                let sound = try Mill(in: scratch.appendingPathComponent("sound"))
+                let (_, whole) = try await sound.run(clip, "--to", "es")
+                let lines = try await sound.status(whole.run)["synthesize"]?.run ?? 0
+                try #require(lines > 2)
+                var behaviour = StubWorker.Behaviour.hearing
+                behaviour.dieAt = "[es] Somebody hums at 280 hertz"
+                let mill = try Mill(in: scratch, behaviour: behaviour)
+                let (outcome, report) = try await mill.run(clip, "--to", "es")
+                #expect(outcome.status == 1)
+                #expect(try report.item.error?.code.hasPrefix("worker.") == true)
+                let voiced = try await mill.status(report.run)["synthesize"]
+                #expect(voiced?.failed == 1)
+                #expect(voiced?.run == lines - 1)
+            }
+        }
+
         @Test("a worker that always dies fails the item, and says so")
         func always() async throws {
             try await withScratch { scratch in

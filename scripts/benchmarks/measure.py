@@ -27,12 +27,12 @@ class Cost:
     output: str = ""
 
 
-def run(command, accepted=(0,)):
-    """The cost of a command, with what it printed to stdout."""
+def run(command, accepted=(0,), cwd=None):
+    """The cost of a command, run in `cwd`, with what it printed to stdout."""
     command = [str(part) for part in command]
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         began = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, cwd=cwd)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)

@@ -27,6 +27,12 @@ Written by `make bench`; what lies between the markers is replaced by each run. 
 
 {remux}
 
+## The engine beside other workflow runners
+
+Tasks that do next to nothing. dubmill's each write an artifact of their own into the store and are in the ledger before the next one starts; doit's are Python functions, recorded in its database; Luigi's and Snakemake's each touch a file, which is how these two know that a task is done. dubmill and Snakemake use all cores, doit and Luigi one process, with which they are faster on tasks this small.
+
+{engine}
+
 ## Whole dubs
 
 {dub}
@@ -35,7 +41,7 @@ Written by `make bench`; what lies between the markers is replaced by each run. 
 
 def write(tables):
     """Puts each table between its markers, with the machine that it was measured on; the page's path."""
-    names = ("machine", "decode", "remux", "dub")
+    names = ("machine", "decode", "remux", "engine", "dub")
     page = PAGE.read_text("utf-8") if PAGE.exists() else NEW.format(**{n: marked(n, "Not measured yet.") for n in names})
     for name, text in {"machine": machine(), **tables}.items():
         between = re.compile(rf"<!-- bench:{name} -->.*?<!-- /bench:{name} -->", re.DOTALL)

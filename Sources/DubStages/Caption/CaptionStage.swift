@@ -21,7 +21,7 @@ struct CaptionStage: Stage {
     static func write(
         _ cues: [Cue], language: Language, in context: StageContext
     ) async throws -> [String: StageValue] {
-        let folder = context.scratch
+        let folder = try context.scratch
         try await MediaThread.run { _ in
             try SubtitleFile.write(cues, to: "\(folder)/cues.srt", format: .srt, language: language)
             try SubtitleFile.write(cues, to: "\(folder)/cues.vtt", format: .vtt, language: language)

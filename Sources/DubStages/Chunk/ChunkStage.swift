@@ -37,7 +37,7 @@ struct ChunkStage: Stage {
         let chunks = ChunkCutter().chunks(of: speech, duration: duration).map { span in
             Int64((span.start * Double(rate)).rounded())..<Int64((span.end * Double(rate)).rounded())
         }
-        let folder = context.scratch
+        let folder = try context.scratch
         try await MediaThread.run { cancellation in
             try Self.cut(path, into: chunks, folder: folder, cancellation: cancellation)
         }

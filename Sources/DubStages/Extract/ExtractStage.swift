@@ -15,7 +15,7 @@ struct ExtractStage: Stage {
         let path = context.path(of: try context.artifact("media", of: inputs))
         let info = try context.read(MediaInfo.self, "info", of: inputs)
         let stream = info.dialogueStream?.index
-        let output = "\(context.scratch)/speech.wav"
+        let output = try "\(context.scratch)/speech.wav"
         try await MediaThread.run { cancellation in
             var decoder = try AudioDecoder.open(path, stream: stream, as: Self.format, cancellation: cancellation)
             var encoder = try AudioEncoder.create(output, codec: .pcm16, format: Self.format)

@@ -25,7 +25,7 @@ struct MixStage: Stage {
         let placement = try context.read(Placement.self, "placement", of: inputs)
         let takes = inputs.list("takes").map { context.path(of: $0) }
         let duck = try Self.duck(inputs.parameters)
-        let output = "\(context.scratch)/dub.flac"
+        let output = try "\(context.scratch)/dub.flac"
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
                 path, info, placement, takes, duck: duck, to: output, cancellation: cancellation,

@@ -20,7 +20,7 @@ struct RemuxStage: Stage {
             placement.lines.compactMap { line in line.placed.span.map { (line.id, $0) } }, uniquingKeysWith: { $1 })
         let cues = Captions.cues(script, target: target, windows: windows)
         let request = RemuxRequest(
-            source: context.path(of: media), outputStem: "\(context.scratch)/dub",
+            source: context.path(of: media), outputStem: try "\(context.scratch)/dub",
             audio: [
                 AddedAudio(
                     path: context.path(of: try context.artifact("dub", of: inputs)), language: target,

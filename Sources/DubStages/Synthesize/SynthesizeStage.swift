@@ -26,7 +26,7 @@ struct SynthesizeStage: Stage {
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let take = try context.read(TakeRequest.self, "take", of: inputs)
         let engine = try engine(take)
-        let path = "\(context.scratch)/take.wav"
+        let path = try "\(context.scratch)/take.wav"
         do {
             guard !take.text.isEmpty else { return try await silent(engine, "nothing to say", path, context) }
             var spoken = try await speak(take, engine, rate: 1, to: path)

@@ -1,0 +1,56 @@
+import DubTestKit
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Pipelines of one's own.
+    @Suite struct Custom {
+        private static let example = Tool.repository.appendingPathComponent("Pipelines/examples/contact-sheet.yaml")
+            .path
+
+        @Test("the worked example makes its pictures with the ffmpeg program, and once")
+        func example() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let clip = try await Clip(seconds: 6).make(in: scratch)
+                func run() async throws -> (Outcome, Report) {
+                    try await mill.run(
+                        clip, "--pipeline", Self.example, "--set", "every=2", "--set", "widths=64,96")
+                }
+                let (outcome, report) = try await run()
+                #expect(outcome.status == 0, "\(outcome.stderr)")
+                #expect(mill.delivered == ["clip.sheet-64.png", "clip.sheet-96.png", "clip.waveform.png"])
+                #expect(try report.item.outputs.map(\.kind).sorted() == ["sheet", "sheet", "waveform"])
+                let (_, again) = try await run()
+                #expect(try again.item.nodes.run == 0)
+                let quick = try await mill.start(
+                    ["plan", "--format", "json", clip, "--pipeline", Self.example, "--profile", "quick"]
+                ).finish()
+                #expect(quick.status == 0 && quick.stdout.contains("fps=1/60"), "\(quick.stdout)")
+                let wrong = try await mill.dubmill("run", clip, "--pipeline", Self.example, "--profile", "quik")
+                #expect(wrong.status == 64)
+                #expect(wrong.stderr.contains("quick") || wrong.stdout.contains("quick"))
+            }
+        }
+
+        @Test("pipeline check tells every fault and ends with 64; show and schema print")
+        func commands() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let bad = mill.path("bad.yaml")
+                try Data("version: 1\nname: bad\nstages:\n  prob: {in: {media: item}}\n  chunk: {retry: 0}\n".utf8)
+                    .write(to: URL(fileURLWithPath: bad))
+                let checked = try await mill.dubmill("pipeline", "check", bad, "dub", mill.path("none.yaml"))
+                #expect(checked.status == 64)
+                let lines = checked.stdout.split(separator: "\n")
+                #expect(lines.count == 4, "\(checked.stdout)")
+                #expect(lines.first == "\(bad):4:9: There is no stage `prob`. Did you mean `probe`?")
+                #expect(try await mill.dubmill("pipeline", "check", "dub", "subtitle", Self.example).status == 0)
+                let shown = try await mill.dubmill("pipeline", "show", "dub")
+                #expect(shown.status == 0 && shown.stdout.contains("PARAMETER") && shown.stdout.contains("synthesize"))
+                let schema = try await mill.dubmill("pipeline", "schema")
+                #expect(schema.status == 0 && schema.stdout.hasPrefix("{"))
+            }
+        }
+    }
+}

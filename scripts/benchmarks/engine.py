@@ -1,0 +1,137 @@
+"""The engine beside other workflow runners, on tasks that do next to nothing: what is left is the runner itself."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from . import films
+from .measure import DUBMILL, Failure, run
+
+PEERS = pathlib.Path(os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local/share") / "dubmill/bench-peers"
+VERSIONS = ["doit==0.37.0", "luigi==3.8.1", "snakemake==9.27.0"]
+
+DOIT = """
+from doit.tools import run_once
+DOIT_CONFIG = {{"verbosity": 0, "reporter": "zero"}}
+def nothing(): pass
+def task_n():
+    for i in range({count}):
+        yield {{"name": str(i), "actions": [nothing], "uptodate": [run_once]}}
+"""
+
+LUIGI = """
+import logging, luigi, pathlib
+class Number(luigi.Task):
+    value = luigi.IntParameter()
+    def output(self): return luigi.LocalTarget(f"out/{{self.value}}")
+    def run(self): pathlib.Path(self.output().path).touch()
+if __name__ == "__main__":
+    pathlib.Path("out").mkdir(exist_ok=True)
+    logging.disable(logging.CRITICAL)
+    assert luigi.build([Number(i) for i in range({count})], local_scheduler=True, workers=1)
+"""
+
+SNAKEMAKE = """
+rule all:
+    input: expand("out/{{i}}", i=range({count}))
+rule number:
+    output: touch("out/{{i}}")
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One runner on one graph."""
+
+    runner: str
+    graph: str
+    count: int
+    first: float
+    again: float
+    peak_mib: float
+
+
+def peers():
+    """The Python that has the other runners; made when it is not there."""
+    python = PEERS / "bin/python"
+    stamp = PEERS / ".versions"
+    if not stamp.exists() or stamp.read_text().split() != VERSIONS:
+        print(f"installing {' '.join(VERSIONS)} into {PEERS}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", PEERS], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *VERSIONS], check=True)
+        stamp.write_text("\n".join(VERSIONS))
+    return python
+
+
+def dubmill(count, shape, place):
+    """A first run, and the same again: everything is in the store."""
+    command = [DUBMILL, "bench", "engine", "--nodes", count, "--shape", shape, "--store", place]
+    first, again = run(command), run(command)
+    told = [json.loads(cost.output) for cost in (first, again)]
+    if told[0]["run"] != count or told[1]["cached"] != count:
+        raise Failure(f"dubmill ran {told}, not {count} and none")
+    peak = max(first.peak_mib, again.peak_mib)
+    return Row("dubmill", shape, count, first.wall, again.wall, peak)
+
+
+def other(name, count, place):
+    """The same of another runner."""
+    python = peers()
+    if name == "doit":
+        (place / "dodo.py").write_text(DOIT.format(count=count))
+        command = [python, "-m", "doit", "-f", "dodo.py"]
+    elif name == "luigi":
+        (place / "tasks.py").write_text(LUIGI.format(count=count))
+        command = [python, "tasks.py"]
+    else:
+        (place / "Snakefile").write_text(SNAKEMAKE.format(count=count))
+        command = [python, "-m", "snakemake", "--quiet", "all", "--cores", len(os.sched_getaffinity(0))]
+    first, again = run(command, cwd=place), run(command, cwd=place)
+    return Row(name, "fan", count, first.wall, again.wall, max(first.peak_mib, again.peak_mib))
+
+
+def start_up(name):
+    """What the runner takes with one task: start and end of the program."""
+    return measure(name, "fan", 1).first
+
+
+def measure(name, shape, count):
+    print(f"  {name}, {shape}, {count}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix="engine-", dir=films.scratch()) as folder:
+        place = pathlib.Path(folder)
+        return dubmill(count, shape, place) if name == "dubmill" else other(name, count, place)
+
+
+RUNS = [
+    *[("dubmill", "fan", count) for count in (1_000, 10_000, 100_000)],
+    ("dubmill", "chain", 1_000),
+    *[("doit", "fan", count) for count in (1_000, 10_000)],
+    ("luigi", "fan", 1_000),
+    ("snakemake", "fan", 1_000),
+]
+
+
+def table():
+    """Markdown: a row a runner and graph; then how planning grows."""
+    started = {name: start_up(name) for name in ("dubmill", "doit", "luigi", "snakemake")}
+    rows = [
+        "| runner | graph | tasks | first run, s | ms a task | again, s | peak MiB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, shape, count in RUNS:
+        row = measure(name, shape, count)
+        net = max(0.0, row.first - started[name]) * 1000 / count
+        rows.append(
+            f"| {name} | {shape} | {count:,} | {row.first:.2f} | {net:.3f} | {row.again:.2f} | {row.peak_mib:.0f} |"
+        )
+    rows += ["", "Milliseconds a task are net of a run of one task: " + ", ".join(
+        f"{name} {seconds:.2f} s" for name, seconds in started.items()) + ".", "",
+        "| planning alone | s | µs a node |", "|---|---|---|"]
+    for count in (1_000, 10_000, 100_000):
+        told = json.loads(run([DUBMILL, "bench", "engine", "--plan", "--nodes", count, "--store", "-"]).output)
+        rows.append(f"| {count:,} nodes | {told['seconds']:.4f} | {told['seconds'] * 1e6 / count:.2f} |")
+    return "\n".join(rows)
