@@ -55,7 +55,9 @@ public struct Runner: Sendable {
             var announcement = Announcement(graph)
             var inFlight: [StageSignature.Resource: Int] = [:]
             while true {
-                while let node = result.plan.popReady() { ready.add(node, of: graph.steps[result.plan.nodes[node].step]) }
+                while let node = result.plan.popReady() {
+                    ready.add(node, of: graph.steps[result.plan.nodes[node].step])
+                }
                 for (step, count) in announcement.news(of: result.plan) {
                     observe(.unfolded(item: item.index, stage: graph.steps[step].name, count: count))
                 }

@@ -33,7 +33,7 @@ enum SmallFile {
     ///   has to be written elsewhere and renamed.
     static func create(_ path: String, _ data: Data) throws(Failure) -> Bool {
         let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
-        let descriptor = open(String(folder), O_WRONLY | Int32(O_TMPFILE_FLAG) | O_CLOEXEC, 0o644)
+        let descriptor = open(String(folder), O_WRONLY | Int32(unnamedFlag) | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             if [EOPNOTSUPP, EISDIR, ENOENT, EINVAL].contains(errno) { return false }
             throw Failure(errno: errno)
@@ -56,5 +56,5 @@ enum SmallFile {
     }
 
     /// `O_TMPFILE`, which is a macro that Swift does not import: `__O_TMPFILE | O_DIRECTORY`.
-    private static let O_TMPFILE_FLAG = 0o20000000 | Int(O_DIRECTORY)
+    private static let unnamedFlag = 0o20000000 | Int(O_DIRECTORY)
 }

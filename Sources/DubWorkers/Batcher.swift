@@ -70,7 +70,8 @@ public actor Batcher {
         var members = item.object ?? [:]
         members["id"] = .string(String(id))
         let key = BatchQueue.Key(task: task, model: model, options: options)
-        let pending = Pending(entry: .init(id: id, key: key, cost: cost, isAlone: Attempt.number > 1), item: .object(members))
+        let pending = Pending(
+            entry: .init(id: id, key: key, cost: cost, isAlone: Attempt.number > 1), item: .object(members))
         waiting[id] = pending
         queue.add(pending.entry)
         fill(task)

@@ -13,7 +13,8 @@ private func randomGraph(_ random: inout SeededRandom) -> Graph {
         inputs: [.optional("one"), .optional("element"), .list("all"), .list("more")],
         outputs: [.one("done"), .list("bits")])
     var axes = [
-        Graph.Axis(name: "a", source: .parameter(["x", "y"])), Graph.Axis(name: "b", source: .parameter(["p", "q", "r"])),
+        Graph.Axis(name: "a", source: .parameter(["x", "y"])),
+        Graph.Axis(name: "b", source: .parameter(["p", "q", "r"])),
     ]
     var steps: [Graph.Step] = []
     var listAxis: [Int: Int] = [:]
@@ -49,9 +50,11 @@ private func randomGraph(_ random: inout SeededRandom) -> Graph {
                 break
             }
         }
-        let before = inputs.compactMap(\.source.producer) + own.compactMap {
-            if case .output(let step, _) = axes[$0].source { step } else { nil }
-        }
+        let before =
+            inputs.compactMap(\.source.producer)
+            + own.compactMap {
+                if case .output(let step, _) = axes[$0].source { step } else { nil }
+            }
         steps.append(
             Graph.Step(
                 name: "s\(index)", signature: signature, axes: own, inputs: inputs, parameters: [:],

@@ -27,7 +27,8 @@ private func node(
         run: run, item: item, source: "/films/a.mp4", node: name, stage: "shout", key: fingerprint.key,
         fingerprint: fingerprint.canonical, reason: "never ran", state: state,
         outputs: state == .failed ? [:] : ["text": .list([artifact(text), artifact("x")])],
-        queued: Date(timeIntervalSince1970: 999), started: Date(timeIntervalSince1970: 1000), seconds: 0.5, attempts: 1, error: error.map(ErrorRecord.init))
+        queued: Date(timeIntervalSince1970: 999), started: Date(timeIntervalSince1970: 1000), seconds: 0.5, attempts: 1,
+        error: error.map(ErrorRecord.init))
 }
 
 private func run(_ id: String, at seconds: Double) -> RunRecord {
@@ -56,7 +57,8 @@ private func withLedger<Value>(_ body: (SQLiteLedger, String) async throws -> Va
             try await ledger.record(failed)
             #expect(try await ledger.outputs(for: done.key) == done.outputs)
             #expect(try await ledger.outputs(for: failed.key) == nil)
-            #expect(try await ledger.lastFingerprint(of: "shout[1]", item: "/films/a.mp4")?.canonical == done.fingerprint)
+            #expect(
+                try await ledger.lastFingerprint(of: "shout[1]", item: "/films/a.mp4")?.canonical == done.fingerprint)
             #expect(try await ledger.lastFingerprint(of: "shout[2]", item: "/films/a.mp4") == nil)
             #expect(try await ledger.lastFingerprint(of: "shout[1]", item: "/films/b.mp4") == nil)
             let other = try SQLiteLedger(path: path)

@@ -117,9 +117,13 @@ private struct Held {
                 }
             }
             for await _ in entered.stream { break }
-            group.addTask { try? await admission.admit(demand(cpu: 4), urgency()) { order.withLock { $0.append("large") } } }
+            group.addTask {
+                try? await admission.admit(demand(cpu: 4), urgency()) { order.withLock { $0.append("large") } }
+            }
             while await admission.waitingCount < 1 { await Task.yield() }
-            group.addTask { try? await admission.admit(demand(cpu: 1), urgency()) { order.withLock { $0.append("small") } } }
+            group.addTask {
+                try? await admission.admit(demand(cpu: 1), urgency()) { order.withLock { $0.append("small") } }
+            }
             while await admission.waitingCount < 2 { await Task.yield() }
             try? await admission.admit(demand(worker: 1), urgency(9)) { order.withLock { $0.append("worker") } }
             open.yield()

@@ -151,4 +151,3 @@ extension Bench {
         #expect(bench.calls.withLock { Set($0) } == Set(["split", "join"] + changed.map { "shout changed\($0)" }))
     }
 }
-

@@ -31,7 +31,9 @@ extension EndToEnd {
             }
         }
 
-        @Test("one line that kills the worker each time fails alone: its fellows are voiced, and the worker is not blamed")
+        @Test(
+            "one line that kills the worker each time fails alone: its fellows are voiced, and the worker is not blamed"
+        )
         func poison() async throws {
             try await withScratch { scratch in
                 let clip = try await Clip(seconds: 13, pause: 1).make(in: scratch)

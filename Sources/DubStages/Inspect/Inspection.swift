@@ -27,19 +27,23 @@ public enum Inspection {
                 .mediaNoStream, "The file has no audio track in \(language?.name ?? "any language").", at: path,
                 fix: "Check that this is the dub.")
         }
-        let packets = try await Media.packetDigests(path)
+        // All at once: an inspection comes last, when cores are idle.
+        async let packetsRead = Media.packetDigests(path)
+        async let heardDub = loudness(path, track)
         var checks: [Verdict.Check] = []
-        let heard = try await loudness(path, track)
         var spoken: LoudnessReport?
         if let source {
             let original = try await Media.probe(source)
-            let originals = try await Media.packetDigests(source)
+            async let originalsRead = Media.packetDigests(source)
+            async let heardSource = original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
+            let (packets, originals) = try await (packetsRead, originalsRead)
             checks.append(order(packets, [track], against: originals))
             checks += streams(original, originals, dub, packets, dropped)
             checks += times(original, originals, dub, packets, [original.dialogueStream?.index: track])
-            spoken = try await original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
-            checks.append(level(heard, spoken, within: change))
+            spoken = try await heardSource
+            checks.append(level(try await heardDub, spoken, within: change))
         }
+        let heard = try await heardDub
         checks.append(audible(heard, against: spoken))
         checks.append(peak(heard))
         return checks

@@ -26,10 +26,17 @@ struct MixStage: Stage {
         let takes = inputs.list("takes").map { context.path(of: $0) }
         let duck = try Self.duck(inputs.parameters)
         let output = try "\(context.scratch)/dub.flac"
+        async let measured = MediaThread.run { cancellation in
+            try SourcePass.run(
+                path, stream: info.dialogueStream?.index, format: Self.format(of: info),
+                speech: placement.sourceSpeech, duration: placement.duration, cancellation: cancellation)
+        }
+        async let natural = MediaThread.run { try Self.loudness(of: placement, takes, $0) }
+        let (pass, takesLoudness) = try await (measured, natural)
         let report = try await MediaThread.run { cancellation in
             try Self.mix(
-                path, info, placement, takes, duck: duck, to: output, cancellation: cancellation,
-                progress: { context.progress($0) })
+                path, info, placement, takes, pass, natural: takesLoudness, duck: duck, to: output,
+                cancellation: cancellation, progress: { context.progress($0) })
         }
         return [
             "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),
@@ -61,16 +68,13 @@ struct MixStage: Stage {
     }
 
     private static func mix(
-        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], duck: Double?,
-        to output: String, cancellation: Cancellation, progress: (Double) -> Void
+        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], _ measured: SourcePass.Result,
+        natural: Double?, duck: Double?, to output: String, cancellation: Cancellation, progress: (Double) -> Void
     ) throws -> MixReport {
         let format = format(of: info)
         let stream = info.dialogueStream?.index
-        var pass = try SourcePass.run(
-            path, stream: stream, format: format, speech: placement.sourceSpeech, duration: placement.duration,
-            cancellation: cancellation)
+        var pass = measured
         if duck != nil { pass.measure.bed = .duck }
-        let natural = try loudness(of: placement, takes, cancellation)
         var gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
         for attempt in 1... {
             let (whole, dialogue) = try lay(
