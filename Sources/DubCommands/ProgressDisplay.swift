@@ -40,7 +40,7 @@ final class ProgressDisplay: Sendable {
     /// How much of an item's work a stage is, roughly: measured on the default engines.
     private static let weights: [String: Double] = [
         "probe": 1, "extract": 1, "chunk": 3, "detect": 2, "transcribe": 30, "translate": 45, "synthesize": 8,
-        "mix": 4, "remux": 1, "inspect": 3,
+        "mix": 4, "remux": 1, "inspect": 3, "measure": 2, "normalise": 5, "verify": 2,
     ]
 
     private let state = Locked(State())

@@ -2,5 +2,5 @@ public import DubGraph
 
 extension StageSignature {
     /// Whether the stage judges a finished file: what its `verdict` refuses is not handed out.
-    public var isGate: Bool { outputs.contains { $0.name == "verdict" } }
+    public var isGate: Bool { !isOpen && outputs.contains { $0.name == "verdict" } }
 }

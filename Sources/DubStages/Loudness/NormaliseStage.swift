@@ -19,11 +19,12 @@ struct NormaliseStage: Stage {
         let profile = try LoudnessProfile.named(inputs.parameters["profile"]?.string ?? "")
         let measured = try context.read([MeasuredStream].self, "loudness", of: inputs)
         var plans = measured.map { LevelPlan(profile, before: $0.loudness) }
+        let stem = "\(try context.scratch)/normalised"
         for attempt in 1... {
             let bar = Bar(attempt: attempt, context)
             let written = try await Remuxer.run(
                 RemuxRequest(
-                    source: path, outputStem: try "\(context.scratch)/normalised",
+                    source: path, outputStem: stem,
                     replaced: zip(measured, plans).compactMap { stream, plan in
                         plan.levelling.map { ReplacedAudio(stream: stream.stream, levelling: $0) }
                     })
