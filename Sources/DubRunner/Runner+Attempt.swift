@@ -32,7 +32,7 @@ extension Runner {
         observe(.nodeStarted(item: job.item.index, stage: job.step.name, node: job.name, reason: job.reason))
         while true {
             record.attempts += 1
-            let log = LogTail()
+            let log = NodeLog()
             let began = ContinuousClock.now
             func settle() {
                 record.seconds = (ContinuousClock.now - began).seconds
@@ -64,7 +64,7 @@ extension Runner {
         }
     }
 
-    private func once(_ job: Job, _ stage: any Stage, _ log: LogTail) async throws -> [String: StageValue] {
+    private func once(_ job: Job, _ stage: any Stage, _ log: NodeLog) async throws -> [String: StageValue] {
         let context = StageContext(store: store, outside: job.progress.outside) { fraction in
             observe(
                 .nodeProgress(item: job.item.index, stage: job.step.name, node: job.name, fraction: fraction))
@@ -120,20 +120,4 @@ extension RetryPolicy {
         let bound = min(ceiling, backoff * (1 << min(20, attempts - 1)))
         return jitter ? .seconds(Double.random(in: 0...max(0, bound.seconds))) : bound
     }
-}
-
-/// The last lines that an attempt wrote to its log.
-final class LogTail: Sendable {
-    private static let kept = 100
-    private let lines = Locked<[String]>([])
-
-    func add(_ line: String) {
-        lines.withLock { lines in
-            if lines.count == Self.kept { lines.removeFirst() }
-            lines.append(String(line.prefix(2000)))
-        }
-    }
-
-    /// `nil` where nothing was written.
-    var text: String? { lines.withLock { $0.isEmpty ? nil : $0.joined(separator: "\n") } }
 }

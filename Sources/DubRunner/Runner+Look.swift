@@ -24,13 +24,11 @@ extension Runner {
             }
         }
         do {
-            try await settle(entered, into: &outcomes)
+            outcomes += try await settle(entered)
         } catch {
             let told = Self.described(error, at: "ledger")
-            for job in entered {
-                if let key = job.key { gate.leave(key) }
-                outcomes.append(failed(job, told))
-            }
+            outcomes += entered.map { failed($0, told) }
+            for job in entered { if let key = job.key { gate.leave(key) } }
         }
         return outcomes
     }
@@ -50,45 +48,58 @@ extension Runner {
         return job
     }
 
-    /// Claims keys and sorts their nodes by what the ledger and the store say.
-    private func settle(_ jobs: [Job], into outcomes: inout [Outcome]) async throws {
-        guard let item = jobs.first?.item else { return }
+    /// Claims keys and sorts their nodes by what the ledger and the store say: each has one outcome.
+    ///
+    /// - Throws: what the ledger throws; then nothing is claimed, and no node has an outcome yet.
+    private func settle(_ jobs: [Job]) async throws -> [Outcome] {
+        guard let item = jobs.first?.item else { return [] }
         let claims = jobs.compactMap { job in
             job.key.map { NodeClaim(key: $0, node: job.name, isForced: job.isForced) }
         }
         let states = try await ledger.claim(claims, item: item.source)
-        var cached: [NodeRecord] = []
-        for (job, state) in zip(jobs, states) {
-            guard let key = job.key else { continue }
-            var job = job
-            switch state {
-            case .running:
-                gate.leave(key)
-                outcomes.append(.elsewhere(job, key, isOwn: false))
-            case .claimed(let last):
-                if job.progress.force {
-                    job.reason = .forced
-                } else if !job.isForced, let last {
-                    job.reason = .between(try Fingerprint(canonical: last), try Fingerprint(canonical: job.fingerprint))
-                }
-                outcomes.append(.prepared(job))
-            case .done(let outputs):
-                let lost = store.loss(of: outputs)
-                gate.leave(key)
-                guard let lost else {
-                    cached.append(record(job, state: .cached, reason: .cached, outputs: outputs))
-                    outcomes.append(.done(job, outputs: outputs, cached: true))
-                    continue
-                }
-                job.reason = lost
-                job.isForced = true
-                outcomes.append(.again(job))
+        let outcomes = zip(jobs, states).map { sorted($0, $1) }
+        let cached = outcomes.compactMap { outcome -> NodeRecord? in
+            guard case .done(let job, let outputs, _) = outcome else { return nil }
+            return record(job, state: .cached, reason: .cached, outputs: outputs)
+        }
+        do {
+            if !cached.isEmpty { try await ledger.record(cached) }
+        } catch {
+            let claimed = outcomes.compactMap { if case .prepared(let job) = $0 { job.key } else { nil } }
+            try? await ledger.release(claimed)
+            throw error
+        }
+        for outcome in outcomes {
+            switch outcome {
+            case .elsewhere(_, let key, _): gate.leave(key)
+            case .again(let job), .done(let job, _, _): if let key = job.key { gate.leave(key) }
+            case .prepared, .failed, .cancelled: continue
             }
         }
-        guard !cached.isEmpty else { return }
-        try await ledger.record(cached)
         for node in cached {
             observe(.nodeFinished(item: item.index, stage: node.stage, node: node.node, cached: true, seconds: 0))
+        }
+        return outcomes
+    }
+
+    private func sorted(_ job: Job, _ state: NodeState) -> Outcome {
+        var job = job
+        switch state {
+        case .running: return .elsewhere(job, job.key ?? .of(job.fingerprint), isOwn: false)
+        case .claimed(let last):
+            if job.progress.force {
+                job.reason = .forced
+            } else if !job.isForced, let last = last.flatMap({ try? Fingerprint(canonical: $0) }),
+                let now = try? Fingerprint(canonical: job.fingerprint)
+            {
+                job.reason = .between(last, now)
+            }
+            return .prepared(job)
+        case .done(let outputs):
+            guard let lost = store.loss(of: outputs) else { return .done(job, outputs: outputs, cached: true) }
+            job.reason = lost
+            job.isForced = true
+            return .again(job)
         }
     }
 
