@@ -3,6 +3,7 @@ public import DubGraph
 public import DubRunner
 public import Foundation
 internal import GRDB
+internal import Glibc
 
 /// The ledger in one SQLite file beside the store.
 ///
@@ -22,13 +23,26 @@ public final class SQLiteLedger: Ledger {
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
         do {
-            pool = try DatabasePool(path: path, configuration: configuration)
-            try Schema.migrator.migrate(pool)
+            pool = try Self.alone(in: (path as NSString).deletingLastPathComponent) {
+                let pool = try DatabasePool(path: path, configuration: configuration)
+                try Schema.migrator.migrate(pool)
+                return pool
+            }
         } catch {
             throw Self.failed(error, path)
         }
         writer = GroupWriter(pool: pool)
         owners = try Owners(folder: (path as NSString).deletingLastPathComponent + "/owners")
+    }
+
+    /// Opens and migrates while nobody else does: a new file is switched to WAL, and SQLite does not wait with that
+    /// until others are done, whatever its time-out (`SQLITE_BUSY` at once). The lock is on the folder and leaves
+    /// nothing behind; where there is no such folder, what is done in it tells why.
+    private static func alone<Value>(in folder: String, _ open: () throws -> Value) throws -> Value {
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        while descriptor >= 0, flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+        return try open()
     }
 
     static func failed(_ error: any Error, _ path: String) -> DubError {

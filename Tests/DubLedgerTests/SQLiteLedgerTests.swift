@@ -185,6 +185,26 @@ private func withLedger<Value>(_ body: (SQLiteLedger, String) async throws -> Va
         }
     }
 
+    @Test("many may open a new ledger at the same moment", arguments: 0..<10)
+    func opening(round: Int) async throws {
+        try await withScratch { scratch in
+            let path = scratch.appendingPathComponent("ledger.sqlite").path
+            let failures = Box<[String]>([])
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        do {
+                            _ = try SQLiteLedger(path: path)
+                        } catch {
+                            failures.update { $0.append("\(error)") }
+                        }
+                    }
+                }
+            }
+            #expect(failures.value.isEmpty)
+        }
+    }
+
     @Test("refuses what is no ledger, and a place that cannot be written")
     func refuses() async throws {
         try await withScratch { scratch in
