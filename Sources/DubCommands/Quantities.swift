@@ -1,26 +1,16 @@
 internal import ArgumentParser
 internal import DubCore
+internal import DubRunner
 internal import Foundation
 
-/// Bytes as people write them: `50GiB`, `1.5 TB`, `1000`.
+/// Bytes as people write them: `50GiB`, `1.5TB`, `1000`.
 struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
     var bytes: Int64
 
-    /// - Returns: `nil` for what is no number ≥ 0 with one of the units B, KB, KiB, … TiB.
+    /// - Returns: `nil` for what is neither a whole number of bytes nor a size with a unit.
     init?(argument: String) {
-        let text = argument.trimmingCharacters(in: .whitespaces).lowercased()
-        let number = text.prefix { $0.isNumber || $0 == "." }
-        let unit = text.dropFirst(number.count).trimmingCharacters(in: .whitespaces)
-        let powers = ["k": 1, "m": 2, "g": 3, "t": 4]
-        var scale = 1.0
-        if !unit.isEmpty, unit != "b" {
-            guard let power = unit.first.flatMap({ powers[String($0)] }), ["", "b", "ib"].contains(unit.dropFirst())
-            else { return nil }
-            // `50G` is meant as 50 GiB by who leaves the rest away.
-            scale = pow(unit.hasSuffix("b") && !unit.hasSuffix("ib") ? 1000 : 1024, Double(power))
-        }
-        guard let value = Double(number), value.isFinite, value * scale < Double(Int64.max) else { return nil }
-        bytes = Int64(value * scale)
+        guard let bytes = Quantity.size(argument) ?? Int64(argument), bytes >= 0 else { return nil }
+        self.bytes = bytes
     }
 
     /// `1.5 GiB`.
@@ -39,12 +29,9 @@ struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
 struct Age: ExpressibleByArgument, Hashable, Sendable {
     var seconds: Double
 
-    /// - Returns: `nil` for what is no number ≥ 0 with one of the units.
+    /// - Returns: `nil` for what is no number with a unit.
     init?(argument: String) {
-        let units = ["m": 60.0, "h": 3600, "d": 86_400, "w": 604_800]
-        guard let unit = argument.last.flatMap({ units[String($0)] }), let value = Double(argument.dropLast()),
-            value.isFinite, value >= 0
-        else { return nil }
-        seconds = value * unit
+        guard let duration = Quantity.duration(argument) else { return nil }
+        seconds = duration.seconds
     }
 }

@@ -141,7 +141,7 @@ public enum PipelineSchema {
                 "type": "integer", "minimum": .integer(Int64(range.lowerBound)),
                 "maximum": .integer(Int64(range.upperBound)),
             ]
-        case .duration: return pattern(quantity + "(ms|s|m|min|h)$")
+        case .duration: return pattern(quantity + "(ms|s|m|min|h|d|w)$")
         case .size: return pattern(quantity + "([kKMGT]i?)?B$")
         case .choice(_, let choices): return ["enum": .array(choices.map { .string($0) })]
         case .reference:
