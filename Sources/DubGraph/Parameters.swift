@@ -67,11 +67,13 @@ extension Pipeline.Parameter {
             return .array(tags)
         case .list:
             var unique: [JSONValue] = []
+            var seen: Set<JSONValue> = []
             for element in try elements(value, place) {
                 guard element.string != nil || element.double != nil else {
                     throw refuse(element, "a text or a number", at: place)
                 }
-                if !unique.contains(try chosen(element, place)) { unique.append(element) }
+                let element = try chosen(element, place)
+                if seen.insert(element).inserted { unique.append(element) }
             }
             return .array(unique)
         }

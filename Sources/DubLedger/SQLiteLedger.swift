@@ -128,11 +128,13 @@ public final class SQLiteLedger: Ledger {
     public func record(_ nodes: [NodeRecord]) async throws {
         let own = owners.own
         try await writer.write { database in
-            for node in nodes { try Self.write(node, owner: own, in: database) }
+            // Seldom any: a look instead of as many deletions as there are nodes.
+            let isAnyDead = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM dead)") ?? true
+            for node in nodes { try Self.write(node, owner: own, isAnyDead: isAnyDead, in: database) }
         }
     }
 
-    private static func write(_ node: NodeRecord, owner: String, in database: Database) throws {
+    private static func write(_ node: NodeRecord, owner: String, isAnyDead: Bool, in database: Database) throws {
         let key = node.key.bytes
         let error = try node.error.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
         try database.cachedStatement(
@@ -165,8 +167,10 @@ public final class SQLiteLedger: Ledger {
                     ON CONFLICT (source, node) DO UPDATE SET key = excluded.key WHERE key <> excluded.key
                     """
             ).execute(arguments: [node.source, node.node, key])
-            try database.cachedStatement(sql: "DELETE FROM dead WHERE source = ? AND node = ?")
-                .execute(arguments: [node.source, node.node])
+            if isAnyDead {
+                try database.cachedStatement(sql: "DELETE FROM dead WHERE source = ? AND node = ?")
+                    .execute(arguments: [node.source, node.node])
+            }
         }
         if node.state == .done {
             try database.cachedStatement(
