@@ -24,7 +24,10 @@ struct Machine: Sendable {
         store.sweep()
         ledger = try SQLiteLedger(path: storeFolder + "/ledger.sqlite")
         worker = LocalWorker(home: home, threads: threads, log: log)
-        batcher = Batcher(worker: worker, limits: .init(batchSize: 8))
+        // Two batches of a task: while the last item of one is done, the cores that it leaves take up the next.
+        batcher = Batcher(
+            worker: worker,
+            limits: .init(batchSize: 8, lanes: [.transcribe: 2, .translate: 2, .synthesize: 2]))
         let engines = Engines(
             catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: batcher)
         stages = StageCatalogue.all(engines: engines)

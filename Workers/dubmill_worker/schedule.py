@@ -52,19 +52,22 @@ class Cores:
         self._changed = threading.Condition()
 
     @contextmanager
-    def hold(self, wanted: int, cancel: Cancel) -> Iterator[int]:
+    def hold(self, wanted: int, cancel: Cancel, least: int | None = None) -> Iterator[int]:
         """Hold `wanted` cores (at most all there are) for the block; yields how many.
 
+        With `least` it takes what is free once that many are, instead of waiting for all.
         Raises Cancelled when the client goes while this waits.
         """
-        granted = max(1, min(wanted, self.count))
+        wanted = max(1, min(wanted, self.count))
+        enough = wanted if least is None else max(1, min(least, wanted))
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
             try:
-                while self._queue[0] is not ticket or self._free < granted:
+                while self._queue[0] is not ticket or self._free < enough:
                     self._changed.wait(_POLL_SECONDS)
                     cancel.check()
+                granted = min(wanted, self._free)
                 self._free -= granted
             finally:
                 self._queue.remove(ticket)

@@ -11,9 +11,10 @@ from dubmill_worker.schedule import Account, Cancel, Cores, Cost
 class Holder(threading.Thread):
     """Holds cores until it is told to let go."""
 
-    def __init__(self, cores: Cores, wanted: int) -> None:
+    def __init__(self, cores: Cores, wanted: int, least: int | None = None) -> None:
         super().__init__(daemon=True)
-        self.cores, self.wanted = cores, wanted
+        self.cores, self.wanted, self.least = cores, wanted, least
+        self.granted = 0
         self.cancel = Cancel()
         self.entered, self.leave = threading.Event(), threading.Event()
         self.cancelled = False
@@ -21,7 +22,7 @@ class Holder(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self.cores.hold(self.wanted, self.cancel):
+            with self.cores.hold(self.wanted, self.cancel, self.least) as self.granted:
                 self.entered.set()
                 self.leave.wait(10)
         except Cancelled:
@@ -42,6 +43,22 @@ def test_holds_never_exceed_the_cores() -> None:
     first.end()
     assert third.entered.wait(5)
     second.end()
+    third.end()
+
+
+def test_who_can_do_with_fewer_takes_what_is_free() -> None:
+    cores = Cores(3)
+    first = Holder(cores, 1)
+    assert first.entered.wait(5)
+    greedy = Holder(cores, 8, least=1)
+    assert greedy.entered.wait(5)
+    assert greedy.granted == 2
+    third = Holder(cores, 8, least=1)
+    assert not third.entered.wait(0.2), "none is free"
+    first.end()
+    assert third.entered.wait(5)
+    assert third.granted == 1
+    greedy.end()
     third.end()
 
 

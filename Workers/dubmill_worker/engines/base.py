@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,8 @@ class Job:
     options: dict[str, Any]
     cancel: Cancel
     cost: Cost
+    cores: int = 1
+    """Cores that it holds."""
 
 
 Done = Callable[[Job, Any], None]
@@ -55,6 +57,9 @@ class Engine(ABC):
 
     cores = 0
     """Cores that one call holds; 0 for light calls, which hold none."""
+
+    spare: Mapping[str, int] = {}
+    """By task: as many cores, where they are free, for calls that can use more than one."""
 
     width = 1
     """Items of one batch that run at once."""
@@ -129,9 +134,10 @@ class Engine(ABC):
         if self.cores == 0:
             self.ready()
             return self.counted(job, 1)
-        with self.context.cores.hold(self.cores, job.cancel) as granted:
+        most = max(self.cores, self.spare.get(job.task, 0))
+        with self.context.cores.hold(most, job.cancel, least=self.cores) as granted:
             self.ready()
-            return self.counted(job, granted)
+            return self.counted(replace(job, cores=granted), granted)
 
     def counted(self, job: Job, weight: int) -> dict[str, Any]:
         """Perform an item as a running call of that weight."""

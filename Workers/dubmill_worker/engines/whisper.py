@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Whisper(Engine):
         self._silero = silero
         self.cores = 1
         self.width = context.threads
+        self.spare = {"detect_language": min(context.threads, _MAX_WINDOWS)}
 
     def load(self) -> None:
         """Load the weights as int8. Never reaches for the network."""
@@ -67,10 +69,16 @@ class Whisper(Engine):
             raise WorkerError("bad_audio", "there is no speech to tell the language of")
         votes: defaultdict[str, float] = defaultdict(float)
         total = 0.0
-        for window in windows:
+
+        def languages(window: Samples) -> list[tuple[str, float]]:
             job.cancel.check()
+            return self._languages(window)
+
+        with ThreadPoolExecutor(job.cores, thread_name_prefix="window") as pool:
+            found = list(pool.map(languages, windows))
+        for window, shares in zip(windows, found, strict=True):
             weight = len(window) / RATE
-            for language, probability in self._languages(window):
+            for language, probability in shares:
                 votes[language] += weight * probability
             total += weight
         ranked = sorted(((p / total, lang) for lang, p in votes.items()), reverse=True)
