@@ -30,7 +30,7 @@ public enum ProgramRun {
 
     /// Runs a program with nothing on its stdin; stdout and stderr go to `log`, line by line.
     ///
-    /// What the program started and left behind is killed with it.
+    /// What the program started and left behind is killed with it; and all of them with us, should we be killed.
     ///
     /// - Throws: `NotStarted`; `CancellationError` after the whole group has ended.
     public static func run(_ launch: WorkerLaunch, log: @escaping @Sendable (String) -> Void) async throws -> Ending {
@@ -46,6 +46,7 @@ public enum ProgramRun {
                 isTransient: [EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY].contains(number))
         }
         process.closeInput()
+        let orphans = OrphanGuard(group: process.pid)
         let ending = try await withTaskCancellationHandler {
             // Not a child task: whoever is cancelled waits for the end too, as the scratch folder goes after it.
             try await Task { try await process.ending.value() }.value
@@ -53,6 +54,7 @@ public enum ProgramRun {
             process.signal(SIGTERM)
             DispatchQueue.global().asyncAfter(deadline: .now() + grace) { process.signal(SIGKILL) }
         }
+        _ = consume orphans
         try Task.checkCancellation()
         let status: Int32? = if case .exit(let status) = ending { status } else { nil }
         return Ending(status: status, description: "\(ending)", lastLines: process.tail.last(12))

@@ -34,6 +34,40 @@ extension EndToEnd {
             }
         }
 
+        @Test("killed, it takes a program of somebody else's with it, though that minds no signal")
+        func orphans() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let clip = try await Clip(seconds: 2).make(in: scratch)
+                let told = mill.path("told")
+                let script = "trap '' TERM INT HUP; sleep 600 & echo $$ > \(told).part; echo $! >> \(told).part; "
+                    + "mv \(told).part \(told); wait"
+                let file = mill.path("long.yaml")
+                try Data(
+                    """
+                    version: 1
+                    name: long
+                    stages:
+                      wait:
+                        uses: exec
+                        in: {media: item}
+                        out: {text: txt}
+                        with: {command: [/bin/sh, -c, "\(script)"]}
+                    deliver:
+                      - {kind: text, from: wait.text, name: "{stem}"}
+                    """.utf8
+                ).write(to: URL(fileURLWithPath: file))
+                let running = try mill.start(["run", clip, "--pipeline", file, "--quiet", "--out", mill.out])
+                #expect(try await eventually { FileManager.default.fileExists(atPath: told) })
+                let pids = try String(contentsOfFile: told, encoding: .utf8).split(separator: "\n")
+                    .compactMap { pid_t($0) }
+                #expect(pids.count == 2 && pids.allSatisfy { kill($0, 0) == 0 })
+                running.signal(SIGKILL)
+                _ = try await running.finish()
+                #expect(try await eventually { pids.allSatisfy { kill($0, 0) != 0 } })
+            }
+        }
+
         @Test("pipeline check tells every fault and ends with 64; show and schema print")
         func commands() async throws {
             try await withScratch { scratch in

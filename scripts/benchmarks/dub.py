@@ -58,13 +58,14 @@ def table(film, dubs):
     rows = [
         f"`{film.name}`, {dubs[0].media_seconds / 60:.1f} min, English to Spanish, {cores} cores, an empty store, one run each.",
         "",
-        "| translator, voice | verdict | wall, s | × real time | CPU, s | wall ÷ (CPU ÷ cores) | peak MiB |",
-        "|---|---|---|---|---|---|---|",
+        "| translator, voice | verdict | wall, s | × real time | models' CPU, s | dubmill's CPU, s | wall ÷ (models' CPU ÷ cores) | peak MiB |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for d in dubs:
+        models = d.cost.cpu - d.cost.own
         rows.append(
-            f"| {d.choice.name} | {d.status} | {d.cost.wall:.0f} | {d.media_seconds / d.cost.wall:.1f} | {d.cost.cpu:.0f} "
-            f"| {d.cost.wall * cores / d.cost.cpu:.2f} | {d.cost.peak_mib:.0f} |"
+            f"| {d.choice.name} | {d.status} | {d.cost.wall:.0f} | {d.media_seconds / d.cost.wall:.1f} | {models:.0f} "
+            f"| {d.cost.own:.0f} | {d.cost.wall * cores / models:.2f} | {d.cost.peak_mib:.0f} |"
         )
-    rows += ["", "CPU seconds are of dubmill, its worker and their children. Peak memory is the largest single process's."]
+    rows += ["", "The models' CPU is that of the worker and its children. Peak memory is the largest single process's."]
     return "\n".join(rows)

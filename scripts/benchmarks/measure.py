@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -19,12 +20,44 @@ class Failure(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one run took. CPU seconds and peak memory count the children that the command waited for."""
+    """What one run took. CPU seconds and peak memory count the children that the command waited for.
+
+    `own` are the CPU seconds of the command's process without its children, to a tenth of a second.
+    """
 
     wall: float
     cpu: float
     peak_mib: float
     output: str = ""
+    own: float = 0.0
+
+
+class OwnTime(threading.Thread):
+    """Follows the CPU seconds of a process, children left out, for as long as it lives."""
+
+    EVERY = 0.05
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self._stat = pathlib.Path(f"/proc/{pid}/stat")
+        self._ended = threading.Event()
+        self.seconds = 0.0
+        self.start()
+
+    def run(self):
+        tick = os.sysconf("SC_CLK_TCK")
+        while not self._ended.wait(self.EVERY):
+            try:
+                fields = self._stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                return
+            self.seconds = (int(fields[11]) + int(fields[12])) / tick
+
+    def end(self):
+        """Stops; the seconds seen last."""
+        self._ended.set()
+        self.join()
+        return self.seconds
 
 
 def run(command, accepted=(0,), cwd=None):
@@ -33,6 +66,7 @@ def run(command, accepted=(0,), cwd=None):
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         began = time.monotonic()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, cwd=cwd)
+        own = OwnTime(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -40,7 +74,7 @@ def run(command, accepted=(0,), cwd=None):
         errors.seek(0)
         if child.returncode not in accepted:
             raise Failure(f"{' '.join(command)} ended with {child.returncode}:\n{errors.read()[-2000:]}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read())
+        return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read(), own.end())
 
 
 def by_turns(commands, runs):
@@ -59,4 +93,4 @@ def by_turns(commands, runs):
 def median(costs):
     """The median of each figure by itself."""
     pick = lambda name: statistics.median(getattr(cost, name) for cost in costs)  # noqa: E731
-    return Cost(pick("wall"), pick("cpu"), pick("peak_mib"), costs[-1].output)
+    return Cost(pick("wall"), pick("cpu"), pick("peak_mib"), costs[-1].output, pick("own"))
