@@ -40,7 +40,8 @@ extension EndToEnd {
                 let mill = try Mill(in: scratch)
                 let clip = try await Clip(seconds: 2).make(in: scratch)
                 let told = mill.path("told")
-                let script = "trap '' TERM INT HUP; sleep 600 & echo $$ > \(told).part; echo $! >> \(told).part; "
+                let script =
+                    "trap '' TERM INT HUP; sleep 600 & echo $$ > \(told).part; echo $! >> \(told).part; "
                     + "mv \(told).part \(told); wait"
                 let file = mill.path("long.yaml")
                 try Data(
