@@ -167,7 +167,8 @@ private struct Studio {
         for (index, line) in lines.enumerated() {
             inputs += ["-f", "g722", "-i", "\(sounds)/\(voices[language] ?? "")/\(line.recording).g722"]
             graph.append(
-                "[\(index + 1):a]aresample=48000,volume=\(gains[language] ?? 0)dB,adelay=delays=\(Int(line.start * 1000)):all=1[l\(index)]")
+                "[\(index + 1):a]aresample=48000,volume=\(gains[language] ?? 0)dB,adelay=delays=\(Int(line.start * 1000)):all=1[l\(index)]"
+            )
         }
         inputs += ["-f", "g722", "-i", music]
         graph.append("[\(lines.count + 1):a]aresample=48000,volume=\(recipe.hasBed ? "-19.5dB" : "0")[bed]")
