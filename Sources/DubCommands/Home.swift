@@ -36,6 +36,19 @@ struct Home: Sendable {
         return "\(folder)/\(name).yaml"
     }
 
+    /// The thresholds of the gate that ship with dubmill.
+    ///
+    /// - Throws: `input.missing` where they do not.
+    func gate() throws(DubError) -> String {
+        let file = "\(pipelineFolder ?? "Pipelines")/gate/standard.yaml"
+        guard FileManager.default.fileExists(atPath: file) else {
+            throw DubError(
+                .inputMissing, "The thresholds of the gate are not there.", at: file,
+                fix: "Install dubmill whole, or name a file with --gate.")
+        }
+        return file
+    }
+
     /// The pipelines that ship with dubmill.
     func pipelines() -> [String] {
         guard let folder = pipelineFolder,

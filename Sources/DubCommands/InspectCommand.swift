@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import DubCore
 internal import DubMedia
 internal import DubStages
+internal import DubWorkers
 internal import Foundation
 
 /// `dubmill inspect`.
@@ -15,12 +16,23 @@ struct InspectCommand: AsyncParsableCommand {
             Whether a dub, by whomever, is sound against its source:
               dubmill inspect film.es.mp4 --source film.mp4 --language es
 
+            And whether it says what it should:
+              dubmill inspect film.es.mp4 --source film.mp4 --script film.es.script.json
+
             Exit: 0 pass, 3 review, 1 fail.
             """)
 
     @Argument(help: "The file.", completion: .file()) var file: String
     @Option(help: "What it was made of.", completion: .file()) var source: String?
     @Option(help: "The language of the dub.") var language: String?
+    @Option(
+        help: "What is to be said: .json, .csv, or subtitles in .srt or .vtt.",
+        completion: .file(extensions: ["json", "csv", "srt", "vtt"]))
+    var script: String?
+    @Option(help: "A file of thresholds; those that ship with dubmill where it is not given.", completion: .file())
+    var gate: String?
+    @Option(help: "Whose thresholds hold, with commas between: voiceover, r128, …") var profile: String?
+    @Flag(inversion: .prefixedNo, help: "Find and recognise the speech.") var listen = true
     @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
 
     private struct Report: Encodable {
@@ -31,8 +43,24 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         let path = RunPaths.absolute(file)
         let media = try await Media.probe(path)
-        let verdict = try await Inspection.verdict(
-            on: path, source: source.map(RunPaths.absolute), language: try language.map { try Language($0) })
+        var request = Inspection.Request(path)
+        request.source = source.map(RunPaths.absolute)
+        request.language = try language.map { try Language($0) } ?? Self.language(of: script)
+        request.script = try await script.asyncMap {
+            try await ScriptFile.read(RunPaths.absolute($0), target: request.language)
+        }
+        request.rules = try GateFile.read(gate.map(RunPaths.absolute) ?? Settings().value("gate", flag: nil))
+        request.profiles = profile?.split(separator: ",").map(String.init) ?? []
+        let worker = listen && source != nil ? try Self.worker() : nil
+        request.engines = worker?.engines
+        let verdict: Verdict
+        do {
+            verdict = try await Inspection.verdict(request)
+        } catch {
+            await worker?.worker.shutdown()
+            throw error
+        }
+        await worker?.worker.shutdown()
         switch format {
         case .json: Console.result(try Console.json(Report(media: media, verdict: verdict)))
         case .table:
@@ -56,6 +84,27 @@ struct InspectCommand: AsyncParsableCommand {
         }
     }
 
+    /// `film.es.script.json` is in Spanish.
+    private static func language(of script: String?) -> Language? {
+        let parts = ((script ?? "") as NSString).lastPathComponent.split(separator: ".").dropFirst().dropLast()
+        return parts.compactMap { try? Language(String($0)) }.last
+    }
+
+    /// The worker and what it has; `nil` with a note where it is not installed.
+    private static func worker() throws -> (worker: LocalWorker, engines: Engines)? {
+        let home: WorkerHome
+        do {
+            home = try WorkerHome.find()
+        } catch {
+            Console.note("Nobody listens to the dub: \(error.what) \(error.fix)")
+            return nil
+        }
+        let worker = LocalWorker(home: home)
+        let engines = Engines(
+            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: Batcher(worker: worker))
+        return (worker, engines)
+    }
+
     private static func table(_ media: MediaInfo) -> String {
         let length = media.duration.map { Console.time($0.seconds) } ?? "unknown length"
         let head = "\(Console.printable(media.path))\n\(media.container), \(length), \(media.size) bytes\n"
@@ -71,5 +120,12 @@ struct InspectCommand: AsyncParsableCommand {
                         stream.dispositions.joined(separator: ","),
                     ]
                 })
+    }
+}
+
+extension Optional {
+    /// As `map`, with a body that waits.
+    fileprivate func asyncMap<Value>(_ body: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        if let self { try await body(self) } else { nil }
     }
 }

@@ -26,23 +26,27 @@ enum Output {
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Tell a run on one page of HTML: what it did, when, at what cost, what failed.",
+        abstract:
+            "Tell a run on one page of HTML: its dubs line by line, what it did, when, at what cost, what failed.",
         discussion: """
             dubmill report --out report.html
 
-            The page needs no network and nothing beside it. A run goes by its name or the beginning of it;
+            The page needs no network and nothing beside it; films are played from where they lie. A run goes by its name or the beginning of it;
             without one, the latest is told.
             """)
 
     @Argument(help: "The run's name.") var run: String?
     @Option(help: "The file to write; stdout where it is not given.", completion: .file(extensions: ["html"]))
     var out: String?
+    @Flag(inversion: .prefixedNo, help: "Draw the sound of sources and dubs: they are read for it.") var sound = true
     @OptionGroup var place: LedgerPlace
 
     func run() async throws {
         let ledger = try place.ledger()
         let story = try await ledger.story(of: ledger.found(run))
-        try Output.write(RunPage(story).html, to: out)
+        let folder = out.map { (RunPaths.absolute($0) as NSString).deletingLastPathComponent }
+        let dubs = try await DubStories(folder: out == "-" ? nil : folder, drawsSound: sound).all(of: story)
+        try Output.write(RunPage(story, dubs: dubs).html, to: out)
     }
 }
 

@@ -26,6 +26,8 @@ struct RunCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: RunOptions
+    @Option(help: "A folder for what the gate refuses, with the reason beside it.", completion: .directory)
+    var quarantine: String?
     @Option(help: "How many of dubmill's own steps run at once; all cores where not given.") var jobs: Int?
     @Option(help: "How many cores the models use; all where not given.") var threads: Int?
     @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
@@ -82,7 +84,9 @@ struct RunCommand: AsyncParsableCommand {
         let request = RunSession.Request(
             files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
-            script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
+            script: options.script.map(RunPaths.absolute), gate: options.gate(settings),
+            quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute), items: 2,
+            slots: jobs ?? cores, force: force)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
         return try await RunWork(
             request: request, machine: machine, display: display, storeBudget: try StoreBudget(settings)
@@ -101,9 +105,10 @@ struct RunCommand: AsyncParsableCommand {
         }
         let graph = try machine.graph(request.pipeline, parameters: request.parameters)
         let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
+        let gate = try GateFile.given(request.gate, in: machine.store).artifact
         var looks: [PlanLook] = []
         for path in request.files where FileIdentity(path: path) != nil {
-            looks.append(try await PlanLook(path, graph, machine, edits: edits))
+            looks.append(try await PlanLook(path, graph, machine, edits: edits, gate: gate))
         }
         let estimate = try await Estimate.of(
             looks, parameters: request.parameters, in: machine.ledger, price: price, force: request.force)

@@ -43,6 +43,11 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The recogniser, by its name in `dubmill models list`.")
     var recogniser: String?
 
+    @Option(
+        help: "A file of thresholds for the verdict; those that ship with dubmill where it is not given.",
+        completion: .file(extensions: ["yaml"]))
+    var gate: String?
+
     @Option(help: "What to do with a damaged source: refuse, or accept what can be read.")
     var damaged: String?
 
@@ -61,6 +66,9 @@ struct RunOptions: ParsableArguments {
             throw ValidationError("--set \(setting): write NAME=VALUE.")
         }
     }
+
+    /// The absolute path of the thresholds, where a file is named.
+    func gate(_ settings: Settings) -> String? { settings.value("gate", flag: gate).map(RunPaths.absolute) }
 
     /// What the run sets, by the pipeline's parameter names; unset flags are left to the file's defaults.
     ///

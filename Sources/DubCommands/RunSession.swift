@@ -23,6 +23,10 @@ struct RunSession: Sendable {
         var out: String
         /// A script handed in.
         var script: String?
+        /// The thresholds of the gate, absolute; `nil` for those that ship with dubmill.
+        var gate: String?
+        /// Where what the gate refuses is kept, absolute; `nil` keeps it nowhere.
+        var quarantine: String?
         /// How many items at once; ≥ 1.
         var items: Int
         /// How many of our own nodes at once; ≥ 1.
@@ -66,6 +70,7 @@ struct RunSession: Sendable {
         try deliverer.prepare()
         let edits = try await Self.edits(
             request.script, for: graph, in: machine.store)
+        let gate = try GateFile.given(request.gate, in: machine.store)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,
@@ -86,7 +91,8 @@ struct RunSession: Sendable {
                 let index = next
                 next += 1
                 group.addTask {
-                    await process(index, stem: stems[index], edits: edits, runner: runner, deliverer: deliverer)
+                    await process(
+                        index, stem: stems[index], edits: edits, gate: gate, runner: runner, deliverer: deliverer)
                 }
             }
             for _ in 0..<request.items { start() }
@@ -106,13 +112,15 @@ struct RunSession: Sendable {
         asked.pipeline = request.pipelineName
         asked.out = request.out
         asked.script = request.script
+        asked.gate = request.gate
+        asked.quarantine = request.quarantine
         return asked
     }
 
     // MARK: - An item
 
     private func process(
-        _ index: Int, stem: String, edits: RunItem.Given?, runner: Runner, deliverer: Deliverer
+        _ index: Int, stem: String, edits: RunItem.Given?, gate: RunItem.Given, runner: Runner, deliverer: Deliverer
     ) async -> ItemRecord {
         let source = request.files[index]
         let began = ContinuousClock.now
@@ -123,6 +131,7 @@ struct RunSession: Sendable {
             try await machine.ledger.record(record, in: id)
             var given = ["item": try await self.given(source)]
             given["edits"] = edits
+            given["gate"] = gate
             let item = RunItem(run: id, index: index, source: source, given: given)
             let result = await runner.process(item, graph: graph, force: request.force)
             record.nodes = result.nodes
@@ -136,6 +145,12 @@ struct RunSession: Sendable {
                 guard kind != "verdict", kind != "script", isGated else { return true }
                 let language = language ?? ""
                 return verdicts[language] != nil && !refused.contains(language)
+            }
+            if let folder = request.quarantine {
+                let place = Quarantine(
+                    folder: folder, deliverer: Deliverer(store: machine.store, ledger: machine.ledger, folder: folder))
+                record.outputs += try await place.keep(
+                    result.plan, stem: stem, source: source, refused: verdicts.filter { refused.contains($0.key) })
             }
             let worst = verdicts.values.map(\.verdict).max() ?? .pass
             if let error = result.errors.first {

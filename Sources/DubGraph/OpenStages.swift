@@ -25,7 +25,8 @@ enum OpenStages {
                         false
                     }
                 return StageSignature.Input(
-                    name: name, isOptional: wired.reference == .given("edits"), isList: isList)
+                    name: name, isOptional: [.given("edits"), .given("gate")].contains(wired.reference),
+                    isList: isList)
             }
             signatures[step.name]?.inputs = inputs
         }

@@ -94,6 +94,48 @@ enum PageStyle {
         h2+p button{margin:6px 0 0}
         .few .good{display:none}
         :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+        h2 .badge{vertical-align:2px;margin-left:6px}
+        .arrow{color:var(--soft);font-weight:400}
+        .complaints{margin:6px 0 12px;padding:0;list-style:none}
+        .complaints li{padding:1px 0 1px 12px;border-left:3px solid var(--warn);margin:4px 0;overflow-wrap:anywhere}
+        .complaints .bad{border-color:var(--bad)}
+        dl.facts.small{margin:12px 0;grid-template-columns:repeat(auto-fit,minmax(128px,1fr))}
+        dl.facts.small div{padding:8px 14px}
+        dl.facts.small dd{font-size:17px}
+        .facts .review dd{color:var(--warn)}
+        .facts .fail dd{color:var(--bad)}
+        .films{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,280px),1fr));gap:16px;margin:14px 0}
+        figure{margin:0}
+        figcaption{font-size:13px;padding-bottom:4px}
+        video{display:block;width:100%;aspect-ratio:16/9;background:#000;border-radius:8px}
+        .absent{margin:0;padding:12px 14px;border:1px dashed var(--line);border-radius:8px;color:var(--soft);
+        overflow-wrap:anywhere}
+        svg.sound{width:100%;min-width:760px;margin:2px 0 8px}
+        .sound text{font-size:11px;fill:var(--soft)}
+        .sound .name{font-size:12px;font-weight:600;fill:var(--ink)}
+        .sound .field{fill:var(--odd)}
+        .sound .axis path{stroke:var(--line);stroke-width:1;fill:none}
+        .wave.source{fill:var(--kept)}
+        .wave.dub{fill:var(--accent)}
+        .key .wave-source{background:var(--kept)}
+        .key .wave-dub{background:var(--accent)}
+        .line{--tone:var(--ok);cursor:pointer}
+        .line.warn{--tone:#d98a00}
+        .line.bad{--tone:var(--bad)}
+        .line rect{fill:var(--tone);fill-opacity:.13;stroke:var(--tone);stroke-opacity:.55;stroke-width:1}
+        .line .tie{fill:var(--tone);fill-opacity:.28}
+        .line text{fill:var(--soft)}
+        .line.on rect,.line:hover rect{fill-opacity:.3;stroke-opacity:1;stroke-width:1.5}
+        .line.on .tie,.line:hover .tie{fill-opacity:.6}
+        .line.on text{fill:var(--ink);font-weight:700}
+        .key .fine{background:var(--ok)}
+        .key .warn{background:#d98a00}
+        .key .bad{background:var(--bad)}
+        .worst tbody th{font-weight:400}
+        .worst tr.on td,.worst tr.on th{background:var(--wash)}
+        .worst .off{color:var(--bad);font-weight:600}
+        .note{font-size:13px}
+        .play{white-space:nowrap}
         footer{padding-bottom:40px;color:var(--soft);font-size:13px}
         @media(max-width:640px){main,header,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}
         section{padding:14px}h1{font-size:22px}}
@@ -126,6 +168,54 @@ enum PageStyle {
               if (to === undefined || last < 0) return;
               event.preventDefault();
               show(Math.max(0, Math.min(last, to)));
+            });
+          }
+          for (const dub of document.querySelectorAll("section.dub")) {
+            const field = dub.querySelector(".field-of-lines"), told = dub.querySelector(".told-line");
+            const films = {source: dub.querySelector("video.source"), dub: dub.querySelector("video.dub")};
+            const rows = [...dub.querySelectorAll("tr[data-line]")];
+            const marks = [...dub.querySelectorAll(".line")].sort((a, b) => a.dataset.line - b.dataset.line);
+            let at = -1, until = 0;
+            for (const film of Object.values(films)) {
+              film?.addEventListener("error", () => { film.hidden = true; film.nextElementSibling.hidden = false; });
+              film?.addEventListener("timeupdate", () => {
+                if (until && film.currentTime >= until) { until = 0; film.pause(); }
+              });
+            }
+            const show = (index) => {
+              at = index;
+              const line = marks[at].dataset.line;
+              for (const part of [...marks, ...rows]) part.classList.toggle("on", part.dataset.line === line);
+              if (told) told.textContent = marks[at].querySelector("title").textContent;
+              marks[at].scrollIntoView({block: "nearest", inline: "nearest"});
+            };
+            const play = (line, kind) => {
+              const row = rows.find((row) => row.dataset.line === line), film = films[kind];
+              if (!row || !film || film.hidden) return;
+              for (const other of Object.values(films)) other?.pause();
+              const own = kind === "dub" ? [row.dataset.dubStart, row.dataset.dubEnd] : [row.dataset.start, row.dataset.end];
+              film.currentTime = Math.max(0, own[0] - 0.2);
+              until = Number(own[1]) + 0.3;
+              film.play().catch(() => {});
+            };
+            field?.addEventListener("keydown", (event) => {
+              const last = marks.length - 1;
+              if (event.key === "Enter" && at >= 0) return play(marks[at].dataset.line, event.shiftKey ? "source" : "dub");
+              const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last}[event.key];
+              if (to === undefined || last < 0) return;
+              event.preventDefault();
+              show(Math.max(0, Math.min(last, to)));
+            });
+            field?.addEventListener("click", (event) => {
+              const index = marks.indexOf(event.target.closest(".line"));
+              if (index >= 0) { show(index); play(marks[index].dataset.line, "dub"); }
+            });
+            dub.addEventListener("click", (event) => {
+              const button = event.target.closest("button[data-play]");
+              if (!button) return;
+              const line = button.closest("tr").dataset.line, index = marks.findIndex((mark) => mark.dataset.line === line);
+              if (index >= 0) show(index);
+              play(line, button.dataset.play);
             });
           }
           const button = document.getElementById("few"), items = document.getElementById("items");

@@ -5,14 +5,16 @@ internal import Foundation
 /// A run told on one page of HTML: it needs no network, nothing beside it, and no script to be read.
 public struct RunPage: Sendable {
     private let story: RunStory
+    private let dubs: [DubStory]
     private let stages: [StageCost]
     /// Failures that are told one by one; beyond them their number.
     private static let failureLimit = 200
     private static let retryLimit = 100
 
-    /// A page about what is known.
-    public init(_ story: RunStory) {
+    /// A page about what is known; `dubs` are shown one by one.
+    public init(_ story: RunStory, dubs: [DubStory] = []) {
         self.story = story
+        self.dubs = dubs
         stages = story.stages
     }
 
@@ -26,7 +28,7 @@ public struct RunPage: Sendable {
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-            script-src 'unsafe-inline'; img-src data:">
+            script-src 'unsafe-inline'; img-src data:; media-src 'self' file:">
             <meta name="color-scheme" content="light dark">
             <title>\(title) – dubmill</title>
             <link rel="icon" href="data:,">
@@ -41,6 +43,7 @@ public struct RunPage: Sendable {
             </header>
             <main>
             \(items)
+            \(dubs.enumerated().map { DubSection(dub: $1, index: $0).markup })
             \(graph)
             \(timeline)
             \(costs)

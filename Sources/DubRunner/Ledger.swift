@@ -149,6 +149,10 @@ public struct RunRequest: Sendable, Codable, Hashable {
     public var out = ""
     /// The script that was handed in, absolute.
     public var script: String?
+    /// The thresholds of the gate, absolute; `nil` for those that ship.
+    public var gate: String?
+    /// Where what the gate refuses is kept, absolute.
+    public var quarantine: String?
     /// Greater goes first where runs compete.
     public var priority = 0
 

@@ -23,7 +23,7 @@ public struct RunItem: Sendable {
     public var index: Int
     /// The source's absolute path.
     public var source: String
-    /// By the graph's names: `item`, and `edits` where there are any.
+    /// By the graph's names: `item`; `edits` and `gate` where there are any.
     public var given: [String: Given]
     /// Greater goes first where nodes wait for the same.
     public var priority: Int

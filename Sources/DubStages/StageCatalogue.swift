@@ -11,7 +11,8 @@ public enum StageCatalogue {
             ProbeStage(), ExtractStage(), ChunkStage(engines: engines), DetectStage(engines: engines),
             TranscribeStage(engines: engines), EditsStage(), MergeStage(), TranslateStage(engines: engines),
             LinesStage(), SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
-            ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(), NormaliseStage(), VerifyStage(),
+            RecutStage(), HearStage(engines: engines), ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(),
+            NormaliseStage(), VerifyStage(),
         ]
         return Dictionary(stages.map { ($0.signature.name, $0) }, uniquingKeysWith: { $1 })
     }

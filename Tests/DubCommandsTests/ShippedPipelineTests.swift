@@ -12,10 +12,21 @@ import Testing
         .deletingLastPathComponent().appendingPathComponent("Pipelines")
 
     static let files = ((try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? [])
-        .filter { $0.hasSuffix(".yaml") }.sorted()
+        .filter { $0.hasSuffix(".yaml") && !$0.hasPrefix("gate/") }.sorted()
 
     private func text(_ file: String) throws -> String {
         try String(contentsOf: Self.folder.appendingPathComponent(file), encoding: .utf8)
+    }
+
+    @Test("the thresholds that ship are sound; a file that is none is refused with its name")
+    func thresholds() throws {
+        let rules = try GateFile.read(Self.folder.appendingPathComponent("gate/standard.yaml").path)
+        #expect(rules.checks["speech.lag"]?.within == 0.25)
+        #expect(rules.profiles?["r128"]?["loudness.programme"]?.of == -23)
+        let error = #expect(throws: DubError.self) {
+            try GateFile.read(Self.folder.appendingPathComponent("dub.yaml").path)
+        }
+        #expect(error?.code.name == "gate.invalid" && error?.place.hasSuffix("dub.yaml") == true)
     }
 
     @Test("every one is sound, and its plan unfolds to its end", arguments: files)

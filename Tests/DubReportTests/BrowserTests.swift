@@ -9,18 +9,19 @@ import Testing
 struct BrowserTests {
     @Test(
         "light and dark, wide and narrow: no violation of accessibility, nothing on the console, nothing from outside",
-        arguments: ["full", "hostile", "large", "empty"])
+        arguments: ["full", "hostile", "large", "dubs", "empty"])
     func pages(kind: String) async throws {
         try await withScratch { scratch in
             let story =
                 switch kind {
-                case "full": Stories.full(name: "talk")
+                case "full", "dubs": Stories.full(name: "talk")
                 case "hostile": Stories.full()
                 case "large": Stories.full(lines: 5000, name: "a talk with a rather long name")
                 default: Stories.story(items: [], nodes: [], seconds: 0, graph: [])
                 }
             let page = scratch.appendingPathComponent("\(kind).html")
-            try RunPage(story).html.write(to: page, atomically: true, encoding: .utf8)
+            try RunPage(story, dubs: kind == "dubs" ? Stories.dubs() : []).html.write(
+                to: page, atomically: true, encoding: .utf8)
             var arguments = [page.path]
             if let shots = ProcessInfo.processInfo.environment["DUBMILL_SHOTS"] {
                 arguments += ["--shots", "\(shots)/\(kind)"]

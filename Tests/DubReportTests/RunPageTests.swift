@@ -50,6 +50,21 @@ import Testing
         ] { #expect(html.contains(part), "\(part)") }
     }
 
+    @Test("dubs: the worst line first, what is absent is said, names stay text, and the page is below 1 MB")
+    func dubs() throws {
+        let html = RunPage(Stories.full(name: "talk"), dubs: Stories.dubs(name: Stories.hostile)).html
+        #expect(!html.contains("<script>alert") && !html.contains("onload='x'"))
+        let table = try #require(html.range(of: "the worst first</caption>"))
+        let rest = html[table.upperBound...]
+        let first = try #require(rest.range(of: "<th scope=\"row\">Line 7</th>"))
+        let second = try #require(rest.range(of: "<th scope=\"row\">Line 3</th>"))
+        #expect(first.lowerBound < second.lowerBound)
+        #expect(html.contains("20 lines that are better"))
+        #expect(html.contains("<p class=\"absent\">refused</p>"))
+        #expect(html.contains("preload=\"none\" src=\"talk.es.mp4\""))
+        #expect(html.utf8.count < 1_000_000)
+    }
+
     @Test("a run without anything is still a page")
     func empty() {
         let html = RunPage(Stories.story(items: [], nodes: [], seconds: 0, graph: [])).html

@@ -88,4 +88,41 @@ enum Stories {
         nodes.sort { $0.started < $1.started }
         return story(items: [passed, failed, review], nodes: nodes, seconds: 90)
     }
+
+    /// A dub for review whose files are there, and one that was refused and is not.
+    static func dubs(name: String = "talk") -> [DubStory] {
+        var random = SystemRandomNumberGenerator()
+        func sound(_ seconds: Int) -> DubStory.Sound {
+            DubStory.Sound(peaks: (0..<seconds * 50).map { _ in .random(in: 0...1, using: &random) }, part: 0.02)
+        }
+        let lines = (0..<60).map { index in
+            let begin = Double(index) * 2
+            return """
+                {"id": "\(index)", "start": \(begin), "end": \(begin + 1.5), "dubStart": \(begin + 0.1),
+                 "dubEnd": \(begin + 1.9), "text": "Line \(index)", "state": "\(index == 7 ? "notVoiced" : "voiced")",
+                 "onset": \(index == 3 ? 0.9 : 0.02), "rate": \(index == 5 ? 1.4 : 1), "spill": 0.4,
+                 "wordsWrong": \(index == 9 ? 1 : 0.1), "wordsLost": 0, "notes": []}
+                """
+        }.joined(separator: ",")
+        func verdict(_ grade: String) -> DubVerdict? {
+            let text = """
+                {"verdict": "\(grade)", "figures": [\(lines)], "checks": [
+                 {"name": "speech.onset.median", "value": 0.02, "unit": "s", "limit": "at most 0.15", "grade": "pass"},
+                 {"name": "words.wrong", "value": 0.5, "unit": "share", "limit": "at most 0.35", "grade": "review"},
+                 {"name": "picture.identical", "value": 0, "unit": "bool", "limit": "1", "grade": "\(grade)", "note": "n"}]}
+                """
+            return try? DubVerdict(Data(text.utf8))
+        }
+        return ["review", "fail"].compactMap { grade in
+            verdict(grade).map { verdict in
+                DubStory(
+                    source: "/films/\(name).mp4", language: "Spanish", verdict: verdict,
+                    original: .init(
+                        link: grade == "fail" ? nil : "talk.mp4", absence: "\(name) is gone", sound: sound(121)),
+                    dub: .init(
+                        link: grade == "fail" ? nil : "talk.es.mp4", absence: "refused",
+                        sound: grade == "fail" ? nil : sound(121)))
+            }
+        }
+    }
 }

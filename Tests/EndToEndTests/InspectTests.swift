@@ -82,6 +82,37 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "thresholds of one's own refuse what they refuse; it is kept apart with the reason, and nothing else runs anew"
+        )
+        func quarantine() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let clip = try await Clip(seconds: 10).make(in: scratch)
+                _ = try await mill.run(clip, "--to", "es")
+                try FileManager.default.removeItem(atPath: mill.out)
+                let strict = mill.path("strict.yaml")
+                try Data("version: 1\nchecks: {speech.iou: {least: 1.1, review: 1.1}}\n".utf8).write(
+                    to: URL(fileURLWithPath: strict))
+                let (outcome, report) = try await mill.run(
+                    clip, "--to", "es", "--gate", strict, "--quarantine", mill.path("held"))
+                #expect(outcome.status == 1)
+                #expect(try await mill.status(report.run).ran == ["inspect": 1])
+                #expect(mill.delivered == ["clip.es.script.json", "clip.es.verdict.json"])
+                let held = try FileManager.default.contentsOfDirectory(atPath: mill.path("held")).sorted()
+                #expect(
+                    held == [
+                        "clip.es.mp4", "clip.es.refused.txt", "clip.es.script.json", "clip.es.srt",
+                        "clip.es.verdict.json", "clip.es.vtt",
+                    ])
+                let reason = try String(contentsOfFile: mill.path("held/clip.es.refused.txt"), encoding: .utf8)
+                #expect(reason.contains("speech.iou is"))
+                #expect(try report.item.outputs.contains { $0.kind == "quarantined-video" })
+                let broken = try await mill.dubmill("run", clip, "--to", "es", "--gate", clip)
+                #expect(broken.stdout.contains("error[gate.invalid]"), "\(broken.stdout)")
+            }
+        }
+
         @Test("tells what a file holds, without a source")
         func table() async throws {
             try await withScratch { scratch in

@@ -43,7 +43,9 @@ extension EndToEnd {
                 let clip = Clip(seconds: 20)
                 let source = try await clip.make(in: scratch)
                 let (outcome, report) = try await mill.run(
-                    source, "--pipeline", "voiceover", "--to", "es", "--set", "duck=\(Int(depth))")
+                    // Two hums at once are no words that the stub worker could know.
+                    source, "--pipeline", "voiceover", "--to", "es", "--set", "duck=\(Int(depth))", "--set",
+                    "listen=false")
                 #expect(outcome.status == 0, "\(outcome.stdout)")
                 #expect(
                     try report.item.outputs.map(\.kind).sorted() == [
@@ -74,7 +76,7 @@ extension EndToEnd {
                 func check(_ name: String) -> JSONValue? { checks.first { $0["name"]?.string == name } }
                 #expect(check("picture.identical")?["value"] == 1)
                 #expect(check("streams.kept")?["value"] == 1)
-                #expect(check("loudness.change")?["limit"] == "within ±1.0")
+                #expect(check("loudness.change")?["limit"] == "within ±1")
                 #expect(abs(check("loudness.change")?["value"]?.double ?? 9) <= 1)
             }
         }
@@ -86,7 +88,10 @@ extension EndToEnd {
                 let source = try await Clip(seconds: 10).make(in: scratch)
                 let (_, dub) = try await mill.run(source, "--to", "es")
                 let (_, over) = try await mill.run(source, "--to", "es", "--pipeline", "voiceover")
-                #expect(Set(try await mill.status(over.run).ran.keys) == ["fit", "mix", "remux", "inspect"])
+                #expect(
+                    Set(try await mill.status(over.run).ran.keys) == [
+                        "fit", "mix", "remux", "recut", "hear", "inspect",
+                    ])
                 let (_, again) = try await mill.run(source, "--to", "es")
                 #expect(try again.item.nodes.run == 0)
                 #expect(try again.item.outputs == dub.item.outputs)

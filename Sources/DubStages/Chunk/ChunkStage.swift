@@ -63,8 +63,14 @@ struct ChunkStage: Stage {
     /// To a tenth of a millisecond, so that equal audio has equal documents wherever it lies.
     private static func round(_ seconds: Double) -> Double { (seconds * 10_000).rounded() / 10_000 }
 
+    /// The samples of a stretch, at the recognisers' rate.
+    static func samples(of span: Span) -> Range<Int64> {
+        let rate = Double(ExtractStage.format.sampleRate)
+        return Int64((span.start * rate).rounded())..<Int64((span.end * rate).rounded())
+    }
+
     /// Writes each range of samples to `folder/INDEX.wav`, in one pass.
-    private static func cut(
+    static func cut(
         _ path: String, into ranges: [Range<Int64>], folder: String, cancellation: Cancellation
     ) throws {
         var decoder = try AudioDecoder.open(path, as: ExtractStage.format, cancellation: cancellation)

@@ -7,9 +7,12 @@ internal import DubTiming
 /// The gate: measures the finished file from outside, and adds how the lines came out.
 struct InspectStage: Stage {
     let signature = StageSignature(
-        name: "inspect", version: 1,
-        inputs: [.one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed")],
-        outputs: [.one("verdict")], parameters: ["to": ""])
+        name: "inspect", version: 2,
+        inputs: [
+            .one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed"), .one("source"),
+            .one("pieces"), .list("heard"), .optional("gate"),
+        ],
+        outputs: [.one("verdict")], parameters: ["to": "", "profile": "dub", "loudness": "source"])
 
     /// From which share of lines on a thing is for review.
     private static let tolerated = 0.1
@@ -18,13 +21,25 @@ struct InspectStage: Stage {
         let placement = try context.read(Placement.self, "placement", of: inputs)
         let remuxed = try context.read(RemuxReport.self, "remuxed", of: inputs)
         let mixed = try context.read(MixReport.self, "mixed", of: inputs)
+        let layout = try context.read(Layout.self, "source", of: inputs)
         let target = try Language(inputs.parameters["to"]?.string ?? "")
+        let rules = try inputs.artifact("gate").map { try context.store.read(GateRules.self, from: $0) } ?? .none
+        let heard = HeardDub(
+            sourceSpeech: layout.speech, sourceDuration: layout.duration,
+            hearing: Hearing(
+                try context.read(PieceLayout.self, "pieces", of: inputs),
+                try inputs.list("heard").map { try context.store.read(HeardPiece.self, from: $0) }))
+        let loudness = inputs.parameters["loudness"]?.string ?? "source"
+        let profiles = [inputs.parameters["profile"]?.string ?? "dub", loudness]
         var checks = try await Inspection.checks(
             context.path(of: try context.artifact("video", of: inputs)),
             source: context.path(of: try context.artifact("media", of: inputs)), language: target,
-            dropped: remuxed.dropped, change: mixed.source.bed == .duck ? 1 : 2)
+            dropped: remuxed.dropped, speech: heard, isLevelled: loudness != "source")
         let lines = Self.lines(placement)
+        let figures = Self.figures(placement).heard(in: heard, target)
         checks += Self.checks(lines, mixed)
+        checks.append(Inspection.overlaps(figures))
+        checks += Inspection.speech(heard, figures, language: target)
         var engines: [String: Int] = [:]
         for line in placement.lines {
             for name in [line.engines.translator, line.engines.voice] where !name.isEmpty {
@@ -32,9 +47,34 @@ struct InspectStage: Stage {
             }
         }
         let verdict = Verdict(
-            language: target, checks: checks, lines: lines, engines: engines,
+            language: target, checks: rules.applied(to: checks, profiles: profiles), lines: lines, figures: figures,
+            engines: engines,
             notes: Self.notes(placement) + (remuxed.reason.map { ["container: \($0)"] } ?? []))
         return ["verdict": .one(try context.store.put(json: verdict))]
+    }
+
+    private static func figures(_ placement: Placement) -> [LineFigure] {
+        placement.lines.map { line in
+            var figure = LineFigure(
+                id: line.id, start: line.window.start, end: line.window.end, text: line.text, state: .voiced)
+            figure.notes = line.notes
+            switch line.placed.outcome {
+            case .fits, .spills: break
+            case .review(let why):
+                figure.state = .review
+                figure.notes.append(why)
+            case .unvoiced(let why):
+                figure.state = .notVoiced
+                figure.notes.append(why)
+            }
+            if let span = line.placed.span {
+                figure.dubStart = span.start
+                figure.dubEnd = span.end
+                figure.rate = (line.placed.rate * 1000).rounded() / 1000
+                figure.spill = (max(0, span.end - line.window.end) * 1000).rounded() / 1000
+            }
+            return figure
+        }
     }
 
     private static func lines(_ placement: Placement) -> Verdict.Lines {

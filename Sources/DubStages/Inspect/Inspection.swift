@@ -4,49 +4,115 @@ internal import Foundation
 
 /// Measures a file from outside, as a stranger would: against its source where there is one.
 public enum Inspection {
-    /// The checks that need nothing but the files.
+    /// What is known of a dub that was not made here.
+    public struct Request: Sendable {
+        /// The dub.
+        public var path: String
+        /// What it was made of; `nil` leaves all comparisons out.
+        public var source: String?
+        /// Which audio track is the dub, and what it is to speak; `nil` takes the default one, and what it says it is.
+        public var language: Language?
+        /// What is to be said, and when; `nil` where nobody knows.
+        public var script: Script?
+        /// The thresholds.
+        public var rules: GateRules
+        /// Whose thresholds hold, later ones over earlier ones.
+        public var profiles: [String]
+        /// Who listens; `nil` leaves speech, language and words out.
+        public var engines: Engines?
+
+        /// Asks for what needs nothing but the file.
+        public init(_ path: String) {
+            self.path = path
+            rules = .none
+            profiles = []
+        }
+    }
+
+    /// Measures a dub, by whomever.
     ///
-    /// - Parameters:
-    ///   - path: the dub.
-    ///   - source: what it was made of; `nil` leaves all comparisons out.
-    ///   - language: which audio track is the dub; `nil` takes the default one.
-    /// - Throws: `input.missing`, `media.unreadable`, `media.no-stream`; `CancellationError`.
-    public static func verdict(on path: String, source: String?, language: Language?) async throws -> Verdict {
-        Verdict(language: language, checks: try await checks(path, source: source, language: language))
+    /// - Throws: `input.missing`, `media.unreadable`, `media.no-stream`; what the worker throws; `CancellationError`.
+    public static func verdict(_ request: Request) async throws -> Verdict {
+        var (checks, lines): ([Verdict.Check], [LineFigure])
+        var heard: HeardDub?
+        let dub = try await Media.probe(request.path)
+        let track = try track(of: dub, request.language, at: request.path)
+        let language = request.language ?? dub.streams.first { $0.index == track }?.language
+        if let engines = request.engines, let language {
+            heard = try await HeardDub.listen(request, track: track, language: language, engines: engines)
+        }
+        checks = try await Self.checks(
+            request.path, source: request.source, language: request.language, speech: heard)
+        lines = []
+        if let heard, let language {
+            if let script = request.script { lines = LineFigure.all(of: script, language, heard) }
+            checks += speech(heard, lines, language: language)
+            if !lines.isEmpty {
+                let silent = lines.count { $0.state == .notVoiced }
+                checks.append(
+                    Verdict.Check(
+                        name: "lines.not-voiced", value: Double(silent), unit: "lines", limit: "at most 0",
+                        grade: silent == 0
+                            ? .pass : Double(silent) > max(1, 0.1 * Double(lines.count)) ? .fail : .review))
+            }
+        }
+        return Verdict(
+            language: language, checks: request.rules.applied(to: checks, profiles: request.profiles),
+            figures: lines)
     }
 
     /// - Parameters:
     ///   - dropped: what the remux left out.
-    ///   - change: how far the loudness may be from the source's to pass, LU.
+    ///   - speech: where both speak; `nil` leaves out what needs it.
     static func checks(
-        _ path: String, source: String?, language: Language?, dropped: [String] = [], change: Double = 2
+        _ path: String, source: String?, language: Language?, dropped: [String] = [], speech: HeardDub? = nil,
+        isLevelled: Bool = false
     ) async throws -> [Verdict.Check] {
         let dub = try await Media.probe(path)
-        guard let track = track(of: dub, language) else {
-            throw DubError(
-                .mediaNoStream, "The file has no audio track in \(language?.name ?? "any language").", at: path,
-                fix: "Check that this is the dub.")
-        }
+        let track = try track(of: dub, language, at: path)
         // All at once: an inspection comes last, when cores are idle.
         async let packetsRead = Media.packetDigests(path)
-        async let heardDub = loudness(path, track)
+        async let heardDub = sound(path, dub, track)
         var checks: [Verdict.Check] = []
         var spoken: LoudnessReport?
         if let source {
             let original = try await Media.probe(source)
             async let originalsRead = Media.packetDigests(source)
-            async let heardSource = original.dialogueStream.asyncMap { try await loudness(source, $0.index) }
+            async let heardSource = original.dialogueStream.asyncMap {
+                try await sound(source, original, $0.index).loudness
+            }
+            async let compared = original.dialogueStream.asyncMap { stream in
+                try await MediaThread.run { cancellation in
+                    try SoundComparison.of(
+                        source: source, stream: stream.index, dub: path, track: track, cancellation: cancellation)
+                }
+            }
             let (packets, originals) = try await (packetsRead, originalsRead)
             checks.append(order(packets, [track], against: originals))
             checks += streams(original, originals, dub, packets, dropped)
             checks += times(original, originals, dub, packets, [original.dialogueStream?.index: track])
             spoken = try await heardSource
-            checks.append(level(try await heardDub, spoken, within: change))
+            let change = try await heardDub.loudness.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }
+            checks.append(bounded("loudness.change", change, "LU", pass: 2, review: 6))
+            if let compared = try await compared {
+                checks += comparison(compared, speech, gain: isLevelled ? change ?? 0 : 0)
+            }
         }
         let heard = try await heardDub
-        checks.append(audible(heard, against: spoken))
-        checks.append(peak(heard))
+        checks.append(audible(heard.loudness, against: spoken))
+        checks.append(peak(heard.loudness))
+        if isLevelled { checks.append(figure("loudness.programme", heard.loudness.integrated, "LUFS")) }
+        checks.append(figure("sound.clipped", heard.clipped, "share"))
         return checks
+    }
+
+    private static func track(of info: MediaInfo, _ language: Language?, at path: String) throws(DubError) -> Int {
+        guard let track = track(of: info, language) else {
+            throw DubError(
+                .mediaNoStream, "The file has no audio track in \(language?.name ?? "any language").", at: path,
+                fix: "Check that this is the dub.")
+        }
+        return track
     }
 
     /// The last audio track in the language, or the one a player takes.
@@ -56,10 +122,10 @@ public enum Inspection {
         return audio.last { $0.language?.sameLanguage(as: language) == true }?.index ?? audio.last?.index
     }
 
-    private static func loudness(_ path: String, _ stream: Int) async throws -> LoudnessReport {
-        try await MediaThread.run { cancellation in
-            try LoudnessMeter.measure(
-                path, stream: stream, as: AudioFormat(sampleRate: 48_000, layout: "stereo"), cancellation: cancellation)
+    private static func sound(_ path: String, _ info: MediaInfo, _ stream: Int) async throws -> DubSound {
+        let layout = info.streams.first { $0.index == stream }?.audio?.layout
+        return try await MediaThread.run { cancellation in
+            try DubSound.of(path, stream: stream, layout: layout, cancellation: cancellation)
         }
     }
 
@@ -69,6 +135,11 @@ public enum Inspection {
         -> Verdict.Check
     {
         .init(name: name, value: holds ? 1 : 0, unit: "bool", limit: "1", grade: holds ? .pass : grade, note: note)
+    }
+
+    /// A value that the rules grade; without a rule it passes.
+    static func figure(_ name: String, _ value: Double?, _ unit: String, note: String? = nil) -> Verdict.Check {
+        .init(name: name, value: value, unit: unit, limit: "any", grade: .pass, note: note)
     }
 
     /// A value whose size decides: up to `pass` it passes, up to `review` it is set aside.
@@ -156,14 +227,6 @@ public enum Inspection {
             packets.first { $0.stream == index }?.firstPTS.map { max(0, $0.seconds) }
         }
         return start(audio).flatMap { sound in start(picture).map { sound - $0 } }
-    }
-
-    private static func level(
-        _ heard: LoudnessReport, _ spoken: LoudnessReport?, within change: Double
-    ) -> Verdict.Check {
-        bounded(
-            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }, "LU",
-            pass: change, review: 6)
     }
 
     /// Whether anything is heard: measured against the source, which may be faint itself.

@@ -69,6 +69,8 @@ public struct Verdict: Codable, Hashable, Sendable {
     public var lines: Lines?
     /// Of a file whose loudness was brought to a profile, each stream before and after; else `nil`.
     public var streams: [StreamLoudness]?
+    /// How each line came out, in order; `nil` where nobody knows them.
+    public var figures: [LineFigure]?
     /// How many lines each engine made, by its name.
     public var engines: [String: Int]
     /// What a person should know, line by line.
@@ -76,13 +78,14 @@ public struct Verdict: Codable, Hashable, Sendable {
 
     init(
         language: Language?, checks: [Check], lines: Lines? = nil, streams: [StreamLoudness]? = nil,
-        engines: [String: Int] = [:], notes: [String] = []
+        figures: [LineFigure] = [], engines: [String: Int] = [:], notes: [String] = []
     ) {
         verdict = checks.map(\.grade).max() ?? .pass
         self.language = language
         self.checks = checks
         self.lines = lines
         self.streams = streams
+        self.figures = figures.isEmpty ? nil : figures
         self.engines = engines
         self.notes = notes
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..audio import RATE, Clip, Samples, open_clip
-from ..protocol import WorkerError, bad, primary
+from ..protocol import WorkerError, bad, number_of, primary
 from .base import Context, Engine, Job
 from .silero import Silero
 
@@ -161,9 +161,9 @@ class Whisper(Engine):
         segments, _ = self._whisper.transcribe(
             samples,
             language=language,
-            beam_size=5,
+            beam_size=int(number_of(job.options, "beam", 5, 1, 10)),
             temperature=[0.0],
-            word_timestamps=True,
+            word_timestamps=job.options.get("words") is not False,
             condition_on_previous_text=False,
             vad_filter=False,
             **more,
