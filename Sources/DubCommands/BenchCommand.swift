@@ -7,7 +7,7 @@ internal import Foundation
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Run one operation by itself, for measurements.", shouldDisplay: false,
-        subcommands: [Decode.self, Remux.self, BenchEngine.self, BenchStore.self])
+        subcommands: [Decode.self, Remux.self, BenchEngine.self, BenchFit.self, BenchStore.self])
 
     /// Decodes to what the recognisers take, and throws it away.
     struct Decode: AsyncParsableCommand {

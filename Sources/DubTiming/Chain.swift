@@ -33,9 +33,29 @@ struct Link: Sendable {
     var start: Bend
     var length: Bend
     var end: Bend
+    /// What a length costs beside that, outside a stretch where it is free.
+    var strain: Strain?
 
     func cost(_ place: Place) -> Double {
-        start.at(cell: place.start) + length.at(cell: place.end - place.start) + end.at(cell: place.end)
+        start.at(cell: place.start) + length(cells: place.end - place.start) + end.at(cell: place.end)
+    }
+
+    @inline(__always)
+    func length(cells: Int) -> Double {
+        length.at(cell: cells) + (strain?(Chain.seconds(cells)) ?? 0)
+    }
+}
+
+/// A convex cost with a floor: nothing within `free`, linear outside.
+struct Strain: Sendable {
+    /// Where it costs nothing, in seconds.
+    var free: ClosedRange<Double>
+    /// Cost per second outside; ≥ 0.
+    var slope: Double
+
+    @inline(__always)
+    func callAsFunction(_ seconds: Double) -> Double {
+        slope * max(0, max(free.lowerBound - seconds, seconds - free.upperBound))
     }
 }
 
@@ -92,7 +112,7 @@ enum Chain {
                 heads.append(cost)
             }
             lengths.removeAll(keepingCapacity: true)
-            for length in link.lengths { lengths.append(link.length.at(cell: length)) }
+            for length in link.lengths { lengths.append(link.length(cells: length)) }
             let table = merge(heads, lengths, link: link, window: window, into: &best)
             tables.append(table)
         }

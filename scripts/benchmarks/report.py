@@ -33,6 +33,12 @@ Tasks that do next to nothing. dubmill's each write an artifact of their own int
 
 {engine}
 
+## Where lines go
+
+Real speech; the same lines, takes and source windows handed to dubmill's fit and to mazinger's `assemble_timeline`, and laid down with the same stretcher. Onsets as mazinger's own `bench_sync` tells them, by Silero on the finished voice track; IoU of speech in the source and in that track.
+
+{timing}
+
 ## Whole dubs
 
 {dub}
@@ -41,7 +47,7 @@ Tasks that do next to nothing. dubmill's each write an artifact of their own int
 
 def write(tables):
     """Puts each table between its markers, with the machine that it was measured on; the page's path."""
-    names = ("machine", "decode", "remux", "engine", "dub")
+    names = ("machine", "decode", "remux", "engine", "timing", "dub")
     page = PAGE.read_text("utf-8") if PAGE.exists() else NEW.format(**{n: marked(n, "Not measured yet.") for n in names})
     for name, text in {"machine": machine(), **tables}.items():
         between = re.compile(rf"<!-- bench:{name} -->.*?<!-- /bench:{name} -->", re.DOTALL)

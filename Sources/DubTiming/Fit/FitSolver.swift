@@ -132,7 +132,9 @@ struct FitSolver {
                 length: Bend(center: natural, below: (0, stretch), above: (0, stretch)),
                 end: Bend(
                     center: group.target.end + group.trail, below: (weights.short, 0),
-                    above: (weights.spill.linear, weights.spill.square)))
+                    above: (weights.spill.linear, weights.spill.square)),
+                strain: Strain(
+                    free: (natural / (1 + weights.ease))...(natural / (1 - weights.ease)), slope: weights.strain))
         }
     }
 
