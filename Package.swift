@@ -67,7 +67,7 @@ let package = Package(
         room(
             "DubStages",
             on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers"],
-            uses: ["SwiftCSV"]),
+            uses: ["SwiftCSV", "Yams"]),
         room(
             "DubCommands",
             on: [

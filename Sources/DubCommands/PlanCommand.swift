@@ -54,7 +54,7 @@ struct PlanCommand: AsyncParsableCommand {
         }
         let price = try cost.price(settings)
         let edits = try await RunSession.edits(options.script, for: graph, in: machine.store)?.artifact
-        let gate = try GateFile.given(options.gate(settings), in: machine.store).artifact
+        let gate = try GateFile.given(options.gate(settings)).artifact
         var looks: [PlanLook] = []
         for path in options.files.map(RunPaths.absolute) {
             looks.append(try await PlanLook(path, graph, machine, edits: edits, gate: gate))

@@ -105,7 +105,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         let graph = try machine.graph(request.pipeline, parameters: request.parameters)
         let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
-        let gate = try GateFile.given(request.gate, in: machine.store).artifact
+        let gate = try GateFile.given(request.gate).artifact
         var looks: [PlanLook] = []
         for path in request.files where FileIdentity(path: path) != nil {
             looks.append(try await PlanLook(path, graph, machine, edits: edits, gate: gate))

@@ -70,7 +70,7 @@ struct RunSession: Sendable {
         try deliverer.prepare()
         let edits = try await Self.edits(
             request.script, for: graph, in: machine.store)
-        let gate = try GateFile.given(request.gate, in: machine.store)
+        let gate = try GateFile.given(request.gate)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,

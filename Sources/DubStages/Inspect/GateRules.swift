@@ -1,5 +1,6 @@
 public import DubCore
 internal import Foundation
+internal import Yams
 
 /// What a measured figure has to be to pass, and from where on it fails: the thresholds of the gate, as data.
 ///
@@ -70,6 +71,27 @@ public struct GateRules: Codable, Hashable, Sendable {
     /// No rules: every check is graded by its own definition.
     public static let none = GateRules(checks: [:])
 
+    /// Reads a file of thresholds, in YAML.
+    ///
+    /// - Throws: `input.missing`; `gate.invalid` with what is wrong.
+    public static func read(_ path: String) throws(DubError) -> GateRules {
+        let text: String
+        do {
+            text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+        } catch {
+            throw DubError(
+                .inputMissing, "The thresholds cannot be read: \(error.localizedDescription).", at: path,
+                fix: "Check the name.", cause: error)
+        }
+        let rules: GateRules
+        do {
+            rules = try YAMLDecoder().decode(GateRules.self, from: text)
+        } catch {
+            throw invalid("It is no file of thresholds: \(error).", path, cause: error)
+        }
+        return try rules.checked(at: path)
+    }
+
     /// - Parameter place: the file, for the error.
     /// - Throws: `gate.invalid` naming the check whose rule is none.
     public func checked(at place: String) throws(DubError) -> GateRules {
@@ -86,8 +108,7 @@ public struct GateRules: Codable, Hashable, Sendable {
         return self
     }
 
-    /// The error of a file of rules.
-    public static func invalid(_ what: String, _ place: String, cause: (any Error)? = nil) -> DubError {
+    private static func invalid(_ what: String, _ place: String, cause: (any Error)? = nil) -> DubError {
         DubError(
             .gateInvalid, what, at: place, fix: "See Pipelines/gate/standard.yaml for how rules are written.",
             cause: cause)

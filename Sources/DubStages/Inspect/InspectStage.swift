@@ -23,7 +23,7 @@ struct InspectStage: Stage {
         let mixed = try context.read(MixReport.self, "mixed", of: inputs)
         let layout = try context.read(Layout.self, "source", of: inputs)
         let target = try Language(inputs.parameters["to"]?.string ?? "")
-        let rules = try inputs.artifact("gate").map { try context.store.read(GateRules.self, from: $0) } ?? .none
+        let rules = try inputs.artifact("gate").map { try GateRules.read(context.path(of: $0)) } ?? .none
         let heard = HeardDub(
             sourceSpeech: layout.speech, sourceDuration: layout.duration,
             hearing: Hearing(

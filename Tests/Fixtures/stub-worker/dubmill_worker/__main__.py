@@ -96,8 +96,12 @@ def spoken() -> dict[int, dict]:
 
 
 def said(pitch: int) -> str:
-    """The words of a sound: those that the stub said at this pitch, or what a person hums."""
-    return spoken().get(pitch, {}).get("text", f"Somebody hums at {pitch} hertz.")
+    """The words of a sound: those that the stub said nearest to this pitch, or what a person hums."""
+    own = spoken()
+    if pitch < 900 or not own:
+        return f"Somebody hums at {pitch} hertz."
+    # Where a take was stretched, its pitch is not found to the hertz.
+    return own[min(own, key=lambda known: abs(known - pitch))]["text"]
 
 
 def segment(start: float, end: float, text: str) -> dict:
@@ -152,7 +156,7 @@ def synthesize(item: dict, model: str) -> dict:
     pad = rate // 20
     speech = max(1, int(len(item["text"]) * 0.06 / item.get("rate", 1.0) * rate))
     # Higher than anybody hums, and in steps that are told apart.
-    pitch = 1000 + 10 * (int.from_bytes(hashlib.sha256(item["text"].encode()).digest()[:2], "big") % 300)
+    pitch = 1000 + 30 * (int.from_bytes(hashlib.sha256(item["text"].encode()).digest()[:2], "big") % 150)
     with LOCK, (FOLDER / "stub-spoken.ndjson").open("a", encoding="utf-8") as log:
         record = {"pitch": pitch, "text": item["text"], "language": item["language"]}
         log.write(json.dumps(record, ensure_ascii=False) + "\n")
