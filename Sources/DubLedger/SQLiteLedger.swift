@@ -128,13 +128,18 @@ public final class SQLiteLedger: Ledger {
     public func record(_ nodes: [NodeRecord]) async throws {
         let own = owners.own
         try await writer.write { database in
-            // Seldom any: a look instead of as many deletions as there are nodes.
-            let isAnyDead = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM dead)") ?? true
-            for node in nodes { try Self.write(node, owner: own, isAnyDead: isAnyDead, in: database) }
+            for node in nodes { try Self.write(node, owner: own, in: database) }
+            // Seldom any: a look instead of as many deletions as there are nodes. After the writes: a transaction that
+            // reads first is refused, instead of waiting, when another process has written meanwhile.
+            guard try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM dead)") ?? true else { return }
+            for node in nodes where node.state != .failed {
+                try database.cachedStatement(sql: "DELETE FROM dead WHERE source = ? AND node = ?")
+                    .execute(arguments: [node.source, node.node])
+            }
         }
     }
 
-    private static func write(_ node: NodeRecord, owner: String, isAnyDead: Bool, in database: Database) throws {
+    private static func write(_ node: NodeRecord, owner: String, in database: Database) throws {
         let key = node.key.bytes
         let error = try node.error.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
         try database.cachedStatement(
@@ -167,10 +172,6 @@ public final class SQLiteLedger: Ledger {
                     ON CONFLICT (source, node) DO UPDATE SET key = excluded.key WHERE key <> excluded.key
                     """
             ).execute(arguments: [node.source, node.node, key])
-            if isAnyDead {
-                try database.cachedStatement(sql: "DELETE FROM dead WHERE source = ? AND node = ?")
-                    .execute(arguments: [node.source, node.node])
-            }
         }
         if node.state == .done {
             try database.cachedStatement(
