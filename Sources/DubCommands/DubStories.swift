@@ -40,7 +40,7 @@ struct DubStories: Sendable {
                 path,
                 path.map { "The dub is no longer at \($0)." }
                     ?? "The gate refused this dub, and it was not handed out. With --quarantine DIR it is kept.",
-                await path.asyncFlatMap { await sound(of: $0, language) })
+                await sound(of: path, language))
             dubs.append(
                 DubStory(
                     source: item.source, language: language?.name ?? "its language", verdict: verdict,
@@ -68,8 +68,8 @@ struct DubStories: Sendable {
     }
 
     /// What a file sounds like; `nil` where it cannot be read.
-    private func sound(of path: String, _ language: Language?) async -> DubStory.Sound? {
-        guard drawsSound, let info = try? await Media.probe(path) else { return nil }
+    private func sound(of path: String?, _ language: Language?) async -> DubStory.Sound? {
+        guard drawsSound, let path, let info = try? await Media.probe(path) else { return nil }
         let own = info.streams.last { stream in
             stream.kind == .audio && language.map { stream.language?.sameLanguage(as: $0) == true } ?? false
         }
@@ -78,12 +78,5 @@ struct DubStories: Sendable {
             try SoundPeaks.read(path, stream: stream, cancellation: cancellation)
         }
         return peaks.map { DubStory.Sound(peaks: $0.peaks, part: $0.part) }
-    }
-}
-
-extension Optional {
-    /// As `flatMap`, with a body that waits.
-    fileprivate func asyncFlatMap<Value>(_ body: (Wrapped) async -> Value?) async -> Value? {
-        if let self { await body(self) } else { nil }
     }
 }

@@ -46,11 +46,11 @@ struct InspectCommand: AsyncParsableCommand {
         var request = Inspection.Request(path)
         request.source = source.map(RunPaths.absolute)
         request.language = try language.map { try Language($0) } ?? Self.language(of: script)
-        request.script = try await script.asyncMap {
-            try await ScriptFile.read(RunPaths.absolute($0), target: request.language)
+        if let script {
+            request.script = try await ScriptFile.read(RunPaths.absolute(script), target: request.language)
         }
         request.rules = try GateFile.read(gate.map(RunPaths.absolute) ?? Settings().value("gate", flag: nil))
-        request.profiles = profile?.split(separator: ",").map(String.init) ?? []
+        request.profiles = try request.rules.known(profile?.split(separator: ",").map(String.init) ?? [])
         let worker = listen && source != nil ? try Self.worker() : nil
         request.engines = worker?.engines
         let verdict: Verdict
@@ -101,7 +101,8 @@ struct InspectCommand: AsyncParsableCommand {
         }
         let worker = LocalWorker(home: home)
         let engines = Engines(
-            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: Batcher(worker: worker))
+            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models,
+            batcher: Batcher(worker: worker, limits: Machine.limits))
         return (worker, engines)
     }
 
@@ -120,12 +121,5 @@ struct InspectCommand: AsyncParsableCommand {
                         stream.dispositions.joined(separator: ","),
                     ]
                 })
-    }
-}
-
-extension Optional {
-    /// As `map`, with a body that waits.
-    fileprivate func asyncMap<Value>(_ body: (Wrapped) async throws -> Value) async rethrows -> Value? {
-        if let self { try await body(self) } else { nil }
     }
 }

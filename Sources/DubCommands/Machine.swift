@@ -15,6 +15,10 @@ struct Machine: Sendable {
     let batcher: Batcher
     let stages: [String: any Stage]
 
+    /// What goes to the worker of this machine at once. Two batches of a task: while the last item of one is done, the
+    /// cores that it leaves take up the next.
+    static let limits = Batcher.Limits(batchSize: 8, lanes: [.transcribe: 2, .translate: 2, .synthesize: 2])
+
     /// Opens the store and its ledger; the worker is started when it is first needed.
     ///
     /// - Throws: `output.unwritable`, `ledger.failed`, `worker.not-installed`, `catalogue.malformed`.
@@ -24,10 +28,7 @@ struct Machine: Sendable {
         store.sweep()
         ledger = try SQLiteLedger(path: storeFolder + "/ledger.sqlite")
         worker = LocalWorker(home: home, threads: threads, log: log)
-        // Two batches of a task: while the last item of one is done, the cores that it leaves take up the next.
-        batcher = Batcher(
-            worker: worker,
-            limits: .init(batchSize: 8, lanes: [.transcribe: 2, .translate: 2, .synthesize: 2]))
+        batcher = Batcher(worker: worker, limits: Self.limits)
         let engines = Engines(
             catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: batcher)
         stages = StageCatalogue.all(engines: engines)

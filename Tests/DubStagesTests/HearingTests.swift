@@ -1,5 +1,8 @@
 import DubCore
+import DubMedia
+import DubTestKit
 import DubTiming
+import Foundation
 import Testing
 
 @testable import DubStages
@@ -26,6 +29,14 @@ import Testing
         #expect(rules.applied(to: checks, profiles: ["loose", "unknown"]).map(\.grade) == [.pass, .fail])
     }
 
+    @Test("a name that no threshold is given for is refused, and told which there are")
+    func unknown() throws {
+        let rules = GateRules(checks: [:], profiles: ["r128": [:], "web": [:]])
+        #expect(try rules.known(["web", "r128"]) == ["web", "r128"])
+        let error = #expect(throws: DubError.self) { try rules.known(["r218"]) }
+        #expect(error?.fix.contains("r128, web") == true)
+    }
+
     @Test(
         "a rule without a bound, with two, or with review inside the bound is refused",
         arguments: [
@@ -34,6 +45,26 @@ import Testing
         ])
     func unsound(rule: GateRules.Rule) {
         #expect(throws: DubError.self) { try GateRules(checks: ["a": rule]).checked(at: "gate.yaml") }
+    }
+}
+
+@Suite struct DubSoundTests {
+    @Test("a peak is told as it is, however many channels there are", arguments: ["mono", "stereo", "5.1"])
+    func peaks(layout: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("tone.wav").path
+        let format = AudioFormat(sampleRate: 48_000, layout: layout)
+        var encoder = try AudioEncoder.create(path, codec: .pcm16, format: format)
+        // -0.2 dBFS in every channel.
+        let tone = (0..<96_000).map { Float(0.9772 * sin(2 * Double.pi * 997 * Double($0) / 48_000)) }
+        try encoder.write(tone.flatMap { [Float](repeating: $0, count: format.channels) })
+        try encoder.finish()
+        let sound = try DubSound.of(path, stream: 0, layout: layout, cancellation: Cancellation())
+        let peak = try #require(sound.loudness.truePeak)
+        #expect(abs(peak + 0.2) < 0.1, "\(peak)")
+        #expect(sound.clipped == 0)
     }
 }
 

@@ -5,14 +5,13 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
 from . import films
 from .measure import DUBMILL, Failure, run
+from .peers import python_with
 
-PEERS = pathlib.Path(os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local/share") / "dubmill/bench-peers"
 VERSIONS = ["doit==0.37.0", "luigi==3.8.1", "snakemake==9.27.0"]
 
 DOIT = """
@@ -58,14 +57,7 @@ class Row:
 
 def peers():
     """The Python that has the other runners; made when it is not there."""
-    python = PEERS / "bin/python"
-    stamp = PEERS / ".versions"
-    if not stamp.exists() or stamp.read_text().split() != VERSIONS:
-        print(f"installing {' '.join(VERSIONS)} into {PEERS}", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", PEERS], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *VERSIONS], check=True)
-        stamp.write_text("\n".join(VERSIONS))
-    return python
+    return python_with(VERSIONS, "bench-peers")
 
 
 def dubmill(count, shape, place):

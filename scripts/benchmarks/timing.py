@@ -1,15 +1,12 @@
 """Where lines go: dubmill's fit beside mazinger's assemble_timeline, on the same lines, takes and source windows."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 from . import films
 from .measure import DUBMILL, Failure, run
+from .peers import python_with
 
-PEERS = pathlib.Path(os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local/share") / "dubmill/bench-peers-timing"
 VERSIONS = ["mazinger==2.3.3", "faster-whisper==1.2.1"]
 
 # The shipped pipeline, and one stage more: where the placement, the takes and what was detected lie in the store.
@@ -32,14 +29,7 @@ deliver:
 
 def peer():
     """The Python that has mazinger, and the Silero VAD by which both sides' tracks are judged; made when it is not there."""
-    python = PEERS / "bin/python"
-    stamp = PEERS / ".versions"
-    if not stamp.exists() or stamp.read_text().split() != VERSIONS:
-        print(f"installing {' '.join(VERSIONS)} into {PEERS}", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", PEERS], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *VERSIONS], check=True)
-        stamp.write_text("\n".join(VERSIONS))
-    return python
+    return python_with(VERSIONS, "bench-peers-timing")
 
 
 def measure(sources, target="es", flags=()):

@@ -1,4 +1,5 @@
 public import DubCore
+internal import DubGraph
 internal import Foundation
 internal import Yams
 
@@ -112,6 +113,19 @@ public struct GateRules: Codable, Hashable, Sendable {
         DubError(
             .gateInvalid, what, at: place, fix: "See Pipelines/gate/standard.yaml for how rules are written.",
             cause: cause)
+    }
+
+    /// The names, if there are rules for all of them.
+    ///
+    /// - Throws: `parameter.invalid` naming the profiles that there are.
+    public func known(_ names: [String]) throws(DubError) -> [String] {
+        for name in names where profiles?[name] == nil {
+            let all = (profiles ?? [:]).keys.sorted().joined(separator: ", ")
+            throw DubError(
+                .parameterInvalid, "The gate has no thresholds for `\(name)`.", at: "--profile",
+                fix: all.isEmpty ? "The file of thresholds has no profiles." : "Give of these: \(all).")
+        }
+        return names
     }
 
     /// The rules that hold for profiles, later ones over earlier ones; a profile that has no rules changes nothing.

@@ -33,7 +33,6 @@ public enum Inspection {
     ///
     /// - Throws: `input.missing`, `media.unreadable`, `media.no-stream`; what the worker throws; `CancellationError`.
     public static func verdict(_ request: Request) async throws -> Verdict {
-        var (checks, lines): ([Verdict.Check], [LineFigure])
         var heard: HeardDub?
         let dub = try await Media.probe(request.path)
         let track = try track(of: dub, request.language, at: request.path)
@@ -41,9 +40,9 @@ public enum Inspection {
         if let engines = request.engines, let language {
             heard = try await HeardDub.listen(request, track: track, language: language, engines: engines)
         }
-        checks = try await Self.checks(
+        var checks = try await Self.checks(
             request.path, source: request.source, language: request.language, speech: heard)
-        lines = []
+        var lines: [LineFigure] = []
         if let heard, let language {
             if let script = request.script { lines = LineFigure.all(of: script, language, heard) }
             checks += speech(heard, lines, language: language)
