@@ -29,6 +29,15 @@ import Testing
         #expect(rules.applied(to: checks, profiles: ["loose", "unknown"]).map(\.grade) == [.pass, .fail])
     }
 
+    @Test("a check of which too little was measured does not fail")
+    func weak() {
+        let rules = GateRules(checks: ["a": .init(most: 1, review: 2)])
+        var check = Inspection.figure("a", 5, "s")
+        #expect(rules.applied(to: [check], profiles: []).map(\.grade) == [.fail])
+        check.worst = .review
+        #expect(rules.applied(to: [check], profiles: []).map(\.grade) == [.review])
+    }
+
     @Test("a name that no threshold is given for is refused, and told which there are")
     func unknown() throws {
         let rules = GateRules(checks: [:], profiles: ["r128": [:], "web": [:]])
@@ -68,7 +77,25 @@ import Testing
     }
 }
 
+@Suite struct ListeningGainTests {
+    @Test("a faint sound is turned up in steps of 12 dB, a loud one and silence are not")
+    func factors() {
+        #expect([1, 0.5, 0.1].map { ListeningGain.factor(peak: $0) } == [1, 1, 1])
+        #expect(ListeningGain.factor(peak: 0.09) == 4)
+        #expect(ListeningGain.factor(peak: 0.001) == 256)
+        #expect([0, 0.00005].map { ListeningGain.factor(peak: $0) } == [1, 1])
+    }
+}
+
 @Suite struct IsochronyTests {
+    @Test("a phrase that the dub speaks into has no onset")
+    func spokenInto() {
+        let source = [Span(start: 1, end: 3), Span(start: 4, end: 6), Span(start: 8, end: 9)]
+        let dub = [Span(start: 1.1, end: 6), Span(start: 8, end: 9)]
+        let onsets = Isochrony(source: source, sourceDuration: 10, dub: dub, dubDuration: 10).onsets
+        #expect(onsets.count == 2 && abs(onsets[0] - 0.1) < 1e-9 && onsets[1] == 0)
+    }
+
     private let source = [Span(start: 1, end: 3), Span(start: 4, end: 5.5), Span(start: 8, end: 11)]
 
     private func times(_ dub: [Span]) -> Isochrony {

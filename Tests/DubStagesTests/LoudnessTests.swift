@@ -61,6 +61,17 @@ private enum Programme: String, CaseIterable, Sendable {
     }
 }
 
+@Suite struct LoudnessAimTests {
+    @Test("a gain goes where the target is, not below the least, and is left alone where it is good or can do no more")
+    func corrected() {
+        #expect(LoudnessAim.corrected(-10, measured: -20, wanted: -23) == -13)
+        #expect(LoudnessAim.corrected(-10, measured: -23.3, wanted: -23) == nil)
+        #expect(LoudnessAim.corrected(-10, measured: -15, wanted: -23, least: -14) == -14)
+        #expect(LoudnessAim.corrected(-14, measured: -18, wanted: -23, least: -14) == nil)
+        #expect(LoudnessAim.corrected(-14, measured: -25, wanted: -23, least: -14) == -12)
+    }
+}
+
 @Suite struct LevelPlanTests {
     private func report(_ integrated: Double?, _ peak: Double?) -> LoudnessReport {
         LoudnessReport(integrated: integrated, range: 3, truePeak: peak)

@@ -69,9 +69,9 @@ struct ChunkStage: Stage {
         return Int64((span.start * rate).rounded())..<Int64((span.end * rate).rounded())
     }
 
-    /// Writes each range of samples to `folder/INDEX.wav`, in one pass.
+    /// Writes each range of samples to `folder/INDEX.wav`, in one pass, made louder by the factor `gain`.
     static func cut(
-        _ path: String, into ranges: [Range<Int64>], folder: String, cancellation: Cancellation
+        _ path: String, into ranges: [Range<Int64>], folder: String, gain: Float = 1, cancellation: Cancellation
     ) throws {
         var decoder = try AudioDecoder.open(path, as: ExtractStage.format, cancellation: cancellation)
         var block = try decoder.next()
@@ -83,7 +83,7 @@ struct ChunkStage: Stage {
                 let part = span.clamped(to: range)
                 if !part.isEmpty {
                     let low = Int(part.lowerBound - span.lowerBound)
-                    try encoder.write(Array(current.samples[low..<low + part.count]))
+                    try encoder.write(current.samples[low..<low + part.count].map { $0 * gain })
                 }
                 if span.upperBound >= range.upperBound { break }
                 block = try decoder.next()

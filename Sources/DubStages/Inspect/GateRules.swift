@@ -139,7 +139,7 @@ public struct GateRules: Codable, Hashable, Sendable {
         return checks.map { check in
             guard let rule = rules[check.name] else { return check }
             var check = check
-            check.grade = rule.grade(check.value)
+            check.grade = min(rule.grade(check.value), check.worst)
             check.limit = rule.limit
             return check
         }

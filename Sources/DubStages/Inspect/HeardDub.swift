@@ -33,7 +33,8 @@ struct HeardDub: Sendable {
         let pieces = PieceCutter.pieces(speech: spoken, duration: duration)
         try await MediaThread.run { cancellation in
             try ChunkStage.cut(
-                sound, into: pieces.map { ChunkStage.samples(of: $0.span) }, folder: folder, cancellation: cancellation)
+                sound, into: pieces.map { ChunkStage.samples(of: $0.span) }, folder: folder,
+                gain: ListeningGain.of(sound, cancellation: cancellation), cancellation: cancellation)
         }
         var heard = pieces.map { _ in HeardPiece(speech: []) }
         try await withThrowingTaskGroup(of: (Int, HeardPiece).self) { group in

@@ -7,7 +7,7 @@ internal import DubTiming
 /// The gate: measures the finished file from outside, and adds how the lines came out.
 struct InspectStage: Stage {
     let signature = StageSignature(
-        name: "inspect", version: 2,
+        name: "inspect", version: 3,
         inputs: [
             .one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed"), .one("source"),
             .one("pieces"), .list("heard"), .optional("gate"),

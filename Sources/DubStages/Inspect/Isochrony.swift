@@ -2,7 +2,8 @@ internal import DubTiming
 
 /// How well the dub speaks while the source speaks, from where speech was detected in both.
 struct Isochrony: Sendable {
-    /// For every phrase of the source, how much later (+) or earlier (−) the nearest phrase of the dub begins, seconds.
+    /// For every phrase of the source, how much later (+) or earlier (−) the nearest phrase of the dub begins, seconds;
+    /// not for those that the dub speaks into without a pause: it has no onset there.
     let onsets: [Double]
     /// Time in which both speak over time in which either does, 0…1; `nil` where neither speaks.
     let iou: Double?
@@ -27,8 +28,12 @@ struct Isochrony: Sendable {
     init(source: [Span], sourceDuration: Double, dub: [Span], dubDuration: Double) {
         let (source, dub) = (source.merged(), dub.merged())
         let starts = dub.merged(closing: Self.phraseGap).map(\.start)
+        let spoken = dub.merged(closing: Self.phraseGap)
         onsets = source.merged(closing: Self.phraseGap).compactMap { phrase in
-            Self.nearest(to: phrase.start, in: starts)
+            let isSpokenInto = spoken.contains {
+                $0.start < phrase.start - Self.phraseGap && $0.end > phrase.start
+            }
+            return isSpokenInto ? nil : Self.nearest(to: phrase.start, in: starts)
         }
         let shared = Self.shared(source, dub)
         let union = source.total + dub.total - shared

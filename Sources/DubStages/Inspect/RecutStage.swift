@@ -8,7 +8,7 @@ internal import Foundation
 /// Cuts the dub's sound into pieces that are listened to, each named by its samples.
 struct RecutStage: Stage {
     let signature = StageSignature(
-        name: "recut", version: 1, inputs: [.one("dub"), .one("placement")],
+        name: "recut", version: 2, inputs: [.one("dub"), .one("placement")],
         outputs: [.list("audio"), .list("tasks"), .one("layout")])
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
@@ -19,7 +19,8 @@ struct RecutStage: Stage {
         let folder = try context.scratch
         try await MediaThread.run { cancellation in
             try ChunkStage.cut(
-                path, into: pieces.map { ChunkStage.samples(of: $0.span) }, folder: folder, cancellation: cancellation)
+                path, into: pieces.map { ChunkStage.samples(of: $0.span) }, folder: folder,
+                gain: ListeningGain.of(path, cancellation: cancellation), cancellation: cancellation)
         }
         var (audio, tasks): ([Artifact], [Artifact]) = ([], [])
         for (index, piece) in pieces.enumerated() {

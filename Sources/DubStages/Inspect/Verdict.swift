@@ -39,6 +39,12 @@ public struct Verdict: Codable, Hashable, Sendable {
         public var grade: Grade
         /// What a person should know.
         public var note: String?
+        /// What rules may make of it at the worst: less than `fail` where too little was measured to refuse a dub for it.
+        var worst = Grade.fail
+
+        private enum CodingKeys: CodingKey {
+            case name, value, unit, limit, grade, note
+        }
     }
 
     /// How the lines came out.

@@ -51,8 +51,12 @@ enum LoudnessAim {
     /// What is left alone, LU.
     static let dead = 0.4
 
-    /// The gain to try next, dB; `nil` where the last one was good enough.
-    static func corrected(_ gain: Double, measured: Double, wanted: Double) -> Double? {
-        abs(measured - wanted) > dead ? gain - (measured - wanted) : nil
+    /// The gain to try next, dB; `nil` where the last one was good enough, or is `least` and cannot be less.
+    static func corrected(
+        _ gain: Double, measured: Double, wanted: Double, least: Double = -.infinity
+    ) -> Double? {
+        guard abs(measured - wanted) > dead else { return nil }
+        let better = max(gain - (measured - wanted), least)
+        return better == gain ? nil : better
     }
 }

@@ -13,11 +13,14 @@ internal import Foundation
 /// duck`). docs/mixing.md tells what that keeps and what it loses.
 struct MixStage: Stage {
     let signature = StageSignature(
-        name: "mix", version: 1, inputs: [.one("media"), .one("info"), .one("placement"), .list("takes")],
+        name: "mix", version: 2, inputs: [.one("media"), .one("info"), .one("placement"), .list("takes")],
         outputs: [.one("audio"), .one("report")], parameters: ["bed": "replace", "duck": 15])
 
     /// Sample peaks are held here, in dBFS, so that −1 dBTP holds after a lossy codec.
     private static let ceiling = -2.5
+    /// By how much at most the voice is turned down for what lies under it, dB: beyond that the bed is the louder one, and
+    /// the voice would sink in it while the sum still measures too loud.
+    private static let yield = 4.0
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let path = context.path(of: try context.artifact("media", of: inputs))
@@ -75,13 +78,14 @@ struct MixStage: Stage {
         let stream = info.dialogueStream?.index
         var pass = measured
         if duck != nil { pass.measure.bed = .duck }
-        var gain = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        let start = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        var gain = start
         for attempt in 1... {
             let (whole, dialogue) = try lay(
                 path, stream, format, placement, takes, pass, duck: duck, gain: gain, to: output,
                 cancellation: cancellation, progress: progress)
             if attempt < LoudnessAim.attempts, let now = dialogue.integrated, let wanted = pass.measure.dialogue,
-                let better = LoudnessAim.corrected(gain, measured: now, wanted: wanted)
+                let better = LoudnessAim.corrected(gain, measured: now, wanted: wanted, least: start - Self.yield)
             {
                 gain = better
                 continue
