@@ -22,7 +22,8 @@ struct InspectStage: Stage {
         var checks = try await Inspection.checks(
             context.path(of: try context.artifact("video", of: inputs)),
             source: context.path(of: try context.artifact("media", of: inputs)), language: target,
-            dropped: remuxed.dropped, change: mixed.source.bed == .duck ? 1 : 2)
+            dropped: remuxed.dropped, change: mixed.source.bed == .duck ? 1 : 2, level: mixed.level,
+            ceiling: try LoudnessProfile.ofDub(mixed.profile ?? "source")?.ceiling)
         let lines = Self.lines(placement)
         checks += Self.checks(lines, mixed)
         var engines: [String: Int] = [:]
@@ -61,7 +62,8 @@ struct InspectStage: Stage {
                 name: name, value: Double(value), unit: "lines", limit: "at most \(most)",
                 grade: value <= most ? .pass : grade)
         }
-        let change = mixed.dialogue.flatMap { now in mixed.source.dialogue.map { now - $0 } }
+        // A profile raises or lowers the whole, the dialogue with it.
+        let change = mixed.dialogue.flatMap { now in mixed.source.dialogue.map { now - $0 - mixed.level } }
         return [
             count(
                 "lines.not-voiced", lines.notVoiced, tolerated: 0,

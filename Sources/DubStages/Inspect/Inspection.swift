@@ -18,8 +18,11 @@ public enum Inspection {
     /// - Parameters:
     ///   - dropped: what the remux left out.
     ///   - change: how far the loudness may be from the source's to pass, LU.
+    ///   - level: by how much the whole was raised for a loudness profile, dB.
+    ///   - ceiling: the highest true peak of a loudness profile, dBTP.
     static func checks(
-        _ path: String, source: String?, language: Language?, dropped: [String] = [], change: Double = 2
+        _ path: String, source: String?, language: Language?, dropped: [String] = [], change: Double = 2,
+        level raised: Double = 0, ceiling: Double? = nil
     ) async throws -> [Verdict.Check] {
         let dub = try await Media.probe(path)
         guard let track = track(of: dub, language) else {
@@ -41,11 +44,11 @@ public enum Inspection {
             checks += streams(original, originals, dub, packets, dropped)
             checks += times(original, originals, dub, packets, [original.dialogueStream?.index: track])
             spoken = try await heardSource
-            checks.append(level(try await heardDub, spoken, within: change))
+            checks.append(level(try await heardDub, spoken, raised: raised, within: change))
         }
         let heard = try await heardDub
         checks.append(audible(heard, against: spoken))
-        checks.append(peak(heard))
+        checks.append(peak(heard, ceiling ?? -1))
         return checks
     }
 
@@ -159,10 +162,10 @@ public enum Inspection {
     }
 
     private static func level(
-        _ heard: LoudnessReport, _ spoken: LoudnessReport?, within change: Double
+        _ heard: LoudnessReport, _ spoken: LoudnessReport?, raised: Double, within change: Double
     ) -> Verdict.Check {
         bounded(
-            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 } }, "LU",
+            "loudness.change", heard.integrated.flatMap { now in spoken?.integrated.map { now - $0 - raised } }, "LU",
             pass: change, review: 6)
     }
 
@@ -175,11 +178,11 @@ public enum Inspection {
             grade: isHeard ? .pass : .fail, note: isHeard ? nil : "the dub is silent")
     }
 
-    private static func peak(_ heard: LoudnessReport) -> Verdict.Check {
+    private static func peak(_ heard: LoudnessReport, _ ceiling: Double) -> Verdict.Check {
         let peak = heard.truePeak
         return .init(
-            name: "loudness.true-peak", value: peak, unit: "dBTP", limit: "at most -1",
-            grade: (peak ?? -100) <= -1 ? .pass : (peak ?? -100) <= 0 ? .review : .fail)
+            name: "loudness.true-peak", value: peak, unit: "dBTP", limit: "at most \(Int(ceiling))",
+            grade: (peak ?? -100) <= ceiling ? .pass : (peak ?? -100) <= 0 ? .review : .fail)
     }
 }
 
