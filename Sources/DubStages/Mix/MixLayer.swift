@@ -23,6 +23,16 @@ struct MixLayer: Sendable {
 
     var layout: SpeakerLayout { SpeakerLayout(format.layout, channels: format.channels) }
 
+    /// A bed of its own costs nothing where nobody speaks, so it begins early and ends late: words' soft edges, which
+    /// detection misses under music, go with them.
+    private static var overBed: BedPlan.Rules {
+        var rules = BedPlan.Rules()
+        rules.guardBand = 0.2
+        rules.minKeep = 0.5
+        rules.fade = 0.05
+        return rules
+    }
+
     /// Which parts of the dub are wanted.
     enum Part { case all, dialogue, background }
 
@@ -45,7 +55,9 @@ struct MixLayer: Sendable {
         let dub = placement.lines.compactMap(\.placed.span)
         let plan =
             duck == nil
-            ? BedPlan.make(sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration)
+            ? BedPlan.make(
+                sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration,
+                rules: bed == nil ? .init() : Self.overBed)
             : BedPlan.make(sourceSpeech: dub, duration: placement.duration, rules: .ducking)
         let made = try bed.map { try Bed.Made($0.path, $0.record, format, cancellation) }
         var bed = Bed(plan, pass, layout, sampleRate: format.sampleRate, duck: duck ?? 0, made: made)

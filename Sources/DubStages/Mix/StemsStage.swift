@@ -6,7 +6,7 @@ internal import Foundation
 
 /// Writes the dub's two halves apart, as they were before the limiter: what is spoken, and all else.
 ///
-/// Sample by sample they add up to the dub. They are floats, in which nothing clips: WAV, or W64 where a WAV would pass
+/// Sample by sample they add up to the dub. They are floats, in which nothing clips: WAV, or CAF where a WAV would pass
 /// 4 GB.
 struct StemsStage: Stage {
     let signature = StageSignature(
@@ -25,7 +25,7 @@ struct StemsStage: Stage {
         let layer = try await MixStage.layer(inputs, in: context)
         let folder = try context.scratch
         let bytes = layer.placement.duration * Double(layer.format.sampleRate * layer.format.channels * 4)
-        let type = bytes < Self.mostBytes ? "wav" : "w64"
+        let type = bytes < Self.mostBytes ? "wav" : "caf"
         let level = Float(pow(10, mixed.level / 20))
         let names = ["dialogue", "background"]
         try await MediaThread.run { cancellation in

@@ -19,8 +19,8 @@ struct ChannelFiles: Sendable {
     ) throws -> ChannelFiles {
         let mono = AudioFormat(sampleRate: format.sampleRate)
         let width = format.channels
-        // W64 has no limit of 4 GiB.
-        let names = channels.map { "\(folder)/channel-\($0).w64" }
+        // CAF has no limit of 4 GiB, and libsndfile reads it as FFmpeg writes it: of W64 it misreads floats.
+        let names = channels.map { "\(folder)/channel-\($0).caf" }
         let files = try names.map { try OpenFile(AudioEncoder.create($0, codec: .pcmFloat, format: mono)) }
         var decoder = try AudioDecoder.open(path, stream: stream, as: format, cancellation: cancellation)
         var frames: Int64 = 0

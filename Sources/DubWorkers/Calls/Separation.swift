@@ -4,7 +4,7 @@ internal import DubCore
 public struct Separation: Sendable {
     /// Which part of which file, and where its speech goes.
     public struct Request: Hashable, Sendable {
-        /// A WAV or W64 file, 48 kHz, mono.
+        /// A WAV or CAF file, 48 kHz, mono.
         public var path: String
         /// Where the part begins, in seconds.
         public var start: Double

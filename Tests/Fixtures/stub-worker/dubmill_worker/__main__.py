@@ -173,16 +173,16 @@ def detect_language(item: dict, _model: str) -> dict:
 
 
 def separate(item: dict, _model: str) -> dict:
-    """Take all for speech: the part of the file (W64, mono floats), in a WAV of floats."""
+    """Take all for speech: the part of the file (CAF, mono floats), in a WAV of floats."""
     audio = item["audio"]
-    data = Path(audio["path"]).read_bytes()
+    file = Path(audio["path"]).read_bytes()
     try:
-        # A chunk of W64: 16 bytes of name that begin like those of WAV, 8 of length, header included.
-        form, samples = data.index(b"fmt "), data.index(b"data")
+        # A chunk of CAF: 4 bytes of name, 8 of length; in front of the samples 4 more.
+        form, samples = file.index(b"desc") + 12, file.index(b"data") + 16
     except ValueError as error:
         raise Fault("bad_audio", f"{audio['path']}: {error}") from error
-    rate = struct.unpack_from("<I", data, form + 24 + 4)[0]
-    frames = data[samples + 24 :]
+    rate = round(struct.unpack_from(">d", file, form)[0])
+    frames = file[samples:]
     part = frames[round(audio["start"] * rate) * 4 : round(audio["end"] * rate) * 4]
     path = item["output"]["path"]
     head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + len(part), b"WAVE", b"fmt ", 16, 3, 1, rate, rate * 4, 4, 32)
