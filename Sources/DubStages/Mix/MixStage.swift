@@ -25,7 +25,7 @@ struct MixStage: Stage {
     /// So much under a profile's ceiling true peaks are held, dB: lossy codecs move them.
     private static let codecMargin = 1.2
     /// How often a mix is made for a profile, where two gains have to settle.
-    private static let attempts = 4
+    private static let attempts = 5
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let profile = try LoudnessProfile.ofDub(inputs.parameters["profile"]?.string ?? "")
@@ -117,8 +117,11 @@ struct MixStage: Stage {
                     let now = profile.isOfDialogue ? dialogue.integrated : whole.integrated
                     if !profile.isOfDialogue { correct(&gain, dialogue.integrated, spoken) }
                     correct(&level, now, profile.target)
-                    if let peak = whole.truePeak, let held = ceiling, peak > held + 0.3 {
-                        (ceiling, isDone) = (held - (peak - held - 0.3), false)
+                    if isDone, let held = ceiling, let peak = whole.truePeak, peak > profile.ceiling - 3,
+                        let coded = try codedPeak(of: output, layer.format, cancellation),
+                        coded > profile.ceiling - 0.2
+                    {
+                        (ceiling, isDone) = (held - (coded - profile.ceiling + 0.4), false)
                     }
                 } else {
                     correct(&gain, dialogue.integrated, source.dialogue)
@@ -130,6 +133,20 @@ struct MixStage: Stage {
                 dialogue: dialogue.integrated, integrated: whole.integrated, truePeak: whole.truePeak)
         }
         preconditionFailure("the last attempt returns")
+    }
+
+    /// The true peak of a mix once a lossy codec has had it, dBTP: AAC at the lowest bit rate that a dub is given.
+    ///
+    /// How far a codec moves peaks depends on the sound: 0.2 to 0.8 dB as a rule, 2 dB where much was limited.
+    private static func codedPeak(
+        of path: String, _ format: AudioFormat, _ cancellation: Cancellation
+    ) throws -> Double? {
+        let trial = path + ".m4a"
+        var decoder = try AudioDecoder.open(path, as: format, cancellation: cancellation)
+        var encoder = try AudioEncoder.create(trial, codec: .aac, format: format)
+        while let block = try decoder.next() { try encoder.write(block.samples) }
+        try encoder.finish()
+        return try LoudnessMeter.measure(trial, cancellation: cancellation).truePeak
     }
 
     /// One pass: the bed, the voice at a gain, peaks held.
