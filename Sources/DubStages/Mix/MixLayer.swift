@@ -12,6 +12,10 @@ struct MixLayer: Sendable {
     var stream: Int?
     /// Of the source's decoded sound, and of the dub.
     var format: AudioFormat
+    /// What the dub will be encoded in, as far as the source tells.
+    var codec: AudioCodec
+    /// The source's bit rate, which the dub's encoder is asked for.
+    var bitRate: Int64?
     var placement: Placement
     /// The takes' paths.
     var takes: [String]
