@@ -70,7 +70,7 @@ public enum AudioCodec: String, Sendable, Codable, Hashable, CaseIterable {
 
     /// What dubbed audio is written in beside a source stream of FFmpeg's codec `name`: the same family where it can
     /// be encoded; `nil` where the family says nothing.
-    init?(like name: String, bitsPerSample: Int?) {
+    public init?(like name: String, bitsPerSample: Int?) {
         switch name {
         case "aac", "aac_latm": self = .aac
         case "ac3": self = .ac3

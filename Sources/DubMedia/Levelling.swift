@@ -17,7 +17,7 @@ public struct Levelling: Hashable, Sendable, Codable {
     ///
     /// The limiter works at 176.4 kHz or more, where the peaks between samples lie on samples. Measured on noise bursts
     /// over tones at a quarter of the rate: true peaks 0.3 dB above its ceiling at the most, 2.5 dB without.
-    func chain(rate: Int) -> String {
+    public func chain(rate: Int) -> String {
         let volume = "volume=\(gain)dB:precision=float"
         guard let ceiling else { return volume }
         let factor = rate < 88_200 ? 4 : rate < 176_400 ? 2 : 1

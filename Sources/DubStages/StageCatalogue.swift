@@ -12,7 +12,7 @@ public enum StageCatalogue {
             TranscribeStage(engines: engines), EditsStage(), MergeStage(), TranslateStage(engines: engines),
             LinesStage(), SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
             RecutStage(), HearStage(engines: engines), ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(),
-            NormaliseStage(), VerifyStage(),
+            NormaliseStage(), VerifyStage(), SeparateStage(engines: engines), StemsStage(),
         ]
         return Dictionary(stages.map { ($0.signature.name, $0) }, uniquingKeysWith: { $1 })
     }

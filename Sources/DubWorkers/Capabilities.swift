@@ -18,6 +18,8 @@ public struct WorkerTask: RawRepresentable, Hashable, Sendable, Codable, CodingK
     public static let translate = Self(rawValue: "translate")
     /// Text as speech.
     public static let synthesize = Self(rawValue: "synthesize")
+    /// Speech apart from all else.
+    public static let separate = Self(rawValue: "separate")
 }
 
 /// What a worker can do.

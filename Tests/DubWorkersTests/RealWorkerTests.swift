@@ -76,7 +76,7 @@ private let home: WorkerHome? = {
     func catalogue() throws {
         let home = try #require(home)
         let catalogue = try ModelCatalogue.read(home.catalogue)
-        for task in [WorkerTask.detectSpeech, .detectLanguage, .transcribe, .translate, .synthesize] {
+        for task in [WorkerTask.detectSpeech, .detectLanguage, .transcribe, .translate, .synthesize, .separate] {
             #expect(catalogue.models(for: task).contains { $0.isDefault }, "no default for \(task.rawValue)")
         }
         for model in catalogue.models {

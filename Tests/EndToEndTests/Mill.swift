@@ -32,7 +32,7 @@ struct Mill {
         }
     }
 
-    static let models = ["stub-ears", "stub-scribe", "stub-translator", "stub-second", "stub-voice"]
+    static let models = ["stub-ears", "stub-scribe", "stub-translator", "stub-second", "stub-voice", "stub-splitter"]
 
     private static let catalogue: String = {
         func model(_ name: String, _ task: String, _ languages: String, _ more: String = "") -> String {
@@ -45,6 +45,7 @@ struct Mill {
         let known = #""en", "es", "fr", "de", "it", "pt""#
         return "["
             + [
+                model("stub-splitter", "separate", #""*""#, #", "default": true"#),
                 model("stub-ears", "detect_speech", #""*""#, #", "default": true"#),
                 model("stub-scribe", "transcribe", #""*""#, #", "default": true, "also": ["detect_language"]"#),
                 model("stub-translator", "translate", known, #", "default": true"#),

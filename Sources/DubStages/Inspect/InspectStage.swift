@@ -7,12 +7,12 @@ internal import DubTiming
 /// The gate: measures the finished file from outside, and adds how the lines came out.
 struct InspectStage: Stage {
     let signature = StageSignature(
-        name: "inspect", version: 3,
+        name: "inspect", version: 4,
         inputs: [
             .one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed"), .one("source"),
             .one("pieces"), .list("heard"), .optional("gate"),
         ],
-        outputs: [.one("verdict")], parameters: ["to": "", "profile": "dub", "loudness": "source"])
+        outputs: [.one("verdict")], parameters: ["to": "", "profile": "dub"])
 
     /// From which share of lines on a thing is for review.
     private static let tolerated = 0.1
@@ -29,12 +29,11 @@ struct InspectStage: Stage {
             hearing: Hearing(
                 try context.read(PieceLayout.self, "pieces", of: inputs),
                 try inputs.list("heard").map { try context.store.read(HeardPiece.self, from: $0) }))
-        let loudness = inputs.parameters["loudness"]?.string ?? "source"
-        let profiles = [inputs.parameters["profile"]?.string ?? "dub", loudness]
+        let profiles = [inputs.parameters["profile"]?.string ?? "dub"] + (mixed.profile.map { [$0] } ?? [])
         var checks = try await Inspection.checks(
             context.path(of: try context.artifact("video", of: inputs)),
             source: context.path(of: try context.artifact("media", of: inputs)), language: target,
-            dropped: remuxed.dropped, speech: heard, isLevelled: loudness != "source")
+            dropped: remuxed.dropped, speech: heard, isLevelled: mixed.profile != nil)
         let lines = Self.lines(placement)
         let figures = Self.figures(placement).heard(in: heard, target)
         checks += Self.checks(lines, mixed)
@@ -101,7 +100,8 @@ struct InspectStage: Stage {
                 name: name, value: Double(value), unit: "lines", limit: "at most \(most)",
                 grade: value <= most ? .pass : grade)
         }
-        let change = mixed.dialogue.flatMap { now in mixed.source.dialogue.map { now - $0 } }
+        // A profile raises or lowers the whole, the dialogue with it.
+        let change = mixed.dialogue.flatMap { now in mixed.source.dialogue.map { now - $0 - mixed.level } }
         return [
             count(
                 "lines.not-voiced", lines.notVoiced, tolerated: 0,

@@ -10,6 +10,8 @@ struct LoudnessProfile: Hashable, Sendable {
     let target: Double
     /// The highest true peak, dBTP.
     let ceiling: Double
+    /// Whether those who ask for it measure the dialogue alone: a dub, whose lines are known, follows them.
+    var isOfDialogue = false
     /// What a reader of the verdict should know.
     var note: String?
 
@@ -24,7 +26,7 @@ struct LoudnessProfile: Hashable, Sendable {
         LoudnessProfile(name: "web", target: -16, ceiling: -1),
         LoudnessProfile(name: "r128", target: -23, ceiling: -1),
         LoudnessProfile(
-            name: "netflix", target: -27, ceiling: -2,
+            name: "netflix", target: -27, ceiling: -2, isOfDialogue: true,
             note: "netflix: measured over the whole programme (BS.1770-4), not over the dialogue alone"),
         LoudnessProfile(name: "a85", target: -24, ceiling: -2),
     ]
@@ -37,6 +39,13 @@ struct LoudnessProfile: Hashable, Sendable {
                 fix: "Give one of \(all.map(\.name).joined(separator: ", ")).")
         }
         return profile
+    }
+
+    /// The profile of a dub; `nil` for `source`, which leaves a dub as loud as its source.
+    ///
+    /// - Throws: as `named`.
+    static func ofDub(_ name: String) throws(DubError) -> LoudnessProfile? {
+        name == "source" ? nil : try named(name)
     }
 
     /// Whether a stream is as it should be.

@@ -1,8 +1,28 @@
+internal import DubMedia
 internal import DubTiming
 internal import Foundation
 
 /// The source's sound with its voice taken out, or turned down, where lines are voiced.
 struct Bed {
+    /// A bed made beforehand, read along with the source.
+    struct Made {
+        let record: BedRecord
+        let queue: SampleQueue
+        /// How many channels its file has.
+        let width: Int
+
+        /// - Parameter format: the mix's.
+        init(_ path: String, _ record: BedRecord, _ format: AudioFormat, _ cancellation: Cancellation) throws {
+            self.record = record
+            // Two channels of one name: a mono file stands for both.
+            let layout =
+                record.origin == .supplied ? format.layout : SeparateStage.layout(of: record.channels.count)
+            let own = AudioFormat(sampleRate: format.sampleRate, layout: layout)
+            width = max(1, own.channels)
+            queue = try SampleQueue([path], as: own, cancellation)
+        }
+    }
+
     private var gain: BedGain
     private let method: BedMethod
     private let layout: SpeakerLayout
@@ -10,12 +30,21 @@ struct Bed {
     private let toneFrames: Int
     /// What is left of the source under a line where it is turned down, as a factor; by the part that is kept, 0…1.
     private let ducked: [Float]
+    private let made: Made?
     private var keep: [Float] = []
 
-    /// - Parameter duck: by how much the source is turned down under lines where its voice stays, dB.
-    init(_ plan: BedPlan, _ pass: SourcePass.Result, _ layout: SpeakerLayout, sampleRate: Int, duck: Double) {
+    /// - Parameters:
+    ///   - duck: by how much the source is turned down under lines where its voice stays, dB.
+    ///   - made: the bed, of the methods that have one.
+    init(
+        _ plan: BedPlan, _ pass: SourcePass.Result, _ layout: SpeakerLayout, sampleRate: Int, duck: Double,
+        made: Made? = nil
+    ) {
         method = pass.measure.bed
-        gain = plan.gain(sampleRate: sampleRate, curve: method == .duck ? .linear : .equalPower)
+        self.made = made
+        // A bed of the source's own is the same sound but for the voice.
+        let isAlike = [.duck, .separated, .supplied].contains(method)
+        gain = plan.gain(sampleRate: sampleRate, curve: isAlike ? .linear : .equalPower)
         // Even in dB is even to the ear.
         ducked = (0...Self.steps).map { Float(pow(10, -duck * (1 - Double($0) / Double(Self.steps)) / 20)) }
         self.layout = layout
@@ -27,10 +56,21 @@ struct Bed {
     private static let steps = 1000
 
     /// Takes the voice out of a block that begins at frame `first`.
-    mutating func apply(to samples: inout [Float], from first: Int64, frames: Int) {
+    mutating func apply(to samples: inout [Float], from first: Int64, frames: Int) throws {
         if keep.count != frames { keep = [Float](repeating: 1, count: frames) }
         gain.fill(&keep, from: first)
         switch method {
+        case .separated, .supplied:
+            guard let made else { return }
+            let bed = try made.queue.read(frames)
+            for (place, channel) in made.record.channels.enumerated() where channel < layout.channels {
+                let own = min(place, made.width - 1)
+                for frame in 0..<frames where keep[frame] < 1 {
+                    let index = frame * layout.channels + channel
+                    let under = bed[frame * made.width + own] * made.record.scale
+                    samples[index] = keep[frame] * samples[index] + (1 - keep[frame]) * under
+                }
+            }
         case .centre:
             guard let centre = layout.centre else { return }
             for frame in 0..<frames { samples[frame * layout.channels + centre] *= keep[frame] }

@@ -1,8 +1,12 @@
 internal import DubMedia
 internal import DubTiming
 
-/// How the source's sound is treated under the dub: by the documented simple means until separation comes, or ducked.
+/// How the source's sound is treated under the dub.
 enum BedMethod: String, Codable, Sendable {
+    /// The source without its speech, by a model.
+    case separated
+    /// Music and effects by those who made the film.
+    case supplied
     /// The centre channel carries the dialogue: it alone is muted under lines.
     case centre
     /// The voice stands in the middle of a stereo picture: the sides are kept under lines.
@@ -31,6 +35,10 @@ struct MixReport: Codable, Sendable {
     var takes: Double?
     /// What was added to the takes, dB.
     var gain: Double
+    /// What was added to the whole for a loudness profile, dB; 0 where the dub is as loud as the source.
+    var level: Double
+    /// The loudness profile's name; `nil` where the dub is as loud as the source.
+    var profile: String?
     /// Loudness of the mix over the dub's speech, LUFS.
     var dialogue: Double?
     /// Loudness of the whole mix, LUFS.

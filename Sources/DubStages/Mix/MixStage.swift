@@ -5,46 +5,71 @@ internal import DubRunner
 internal import DubTiming
 internal import Foundation
 
-/// Lays the takes over the source's bed, as loud as the source spoke, peaks held.
+/// Lays the takes over the source's bed, as loud as the source spoke or as a profile asks, peaks held.
 ///
-/// Between the lines the source is untouched. Under them its voice is taken out by simple means: the centre channel is
-/// muted where there is one; of a stereo picture with the voice in the middle the sides stay; else room tone from the
-/// source's own pauses lies under the line. Or it stays, and all of the source is turned down under the lines (`bed:
-/// duck`). docs/mixing.md tells what that keeps and what it loses.
+/// Between the lines the source is untouched. Under them the bed is heard: what `separate` made, or where there is none,
+/// what simple means leave (the centre is muted; of a stereo picture with the voice in the middle the sides stay; else
+/// room tone). Or the source stays, and all of it is turned down under the lines (`bed: duck`). docs/mixing.md tells
+/// what that keeps and what it loses.
 struct MixStage: Stage {
     let signature = StageSignature(
-        name: "mix", version: 2, inputs: [.one("media"), .one("info"), .one("placement"), .list("takes")],
-        outputs: [.one("audio"), .one("report")], parameters: ["bed": "replace", "duck": 15])
+        name: "mix", version: 3,
+        inputs: [
+            .one("media"), .one("info"), .one("placement"), .list("takes"), .optional("bed"), .optional("record"),
+        ],
+        outputs: [.one("audio"), .one("report")],
+        parameters: ["bed": "replace", "duck": 15, "profile": "source"])
 
     /// Sample peaks are held here, in dBFS, so that −1 dBTP holds after a lossy codec.
     private static let ceiling = -2.5
     /// By how much at most the voice is turned down for what lies under it, dB: beyond that the bed is the louder one, and
     /// the voice would sink in it while the sum still measures too loud.
     private static let yield = 4.0
+    /// So much under a profile's ceiling true peaks are held, dB: lossy codecs move them.
+    private static let codecMargin = 1.2
+    /// How often a mix is made for a profile, where two gains have to settle.
+    private static let attempts = 5
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
-        let path = context.path(of: try context.artifact("media", of: inputs))
-        let info = try context.read(MediaInfo.self, "info", of: inputs)
-        let placement = try context.read(Placement.self, "placement", of: inputs)
-        let takes = inputs.list("takes").map { context.path(of: $0) }
-        let duck = try Self.duck(inputs.parameters)
+        let profile = try LoudnessProfile.ofDub(inputs.parameters["profile"]?.string ?? "")
+        let layer = try await Self.layer(inputs, in: context)
+        let natural = try await MediaThread.run { try Self.loudness(of: layer.placement, layer.takes, $0) }
         let output = try "\(context.scratch)/dub.flac"
-        async let measured = MediaThread.run { cancellation in
-            try SourcePass.run(
-                path, stream: info.dialogueStream?.index, format: Self.format(of: info),
-                speech: placement.sourceSpeech, duration: placement.duration, cancellation: cancellation)
-        }
-        async let natural = MediaThread.run { try Self.loudness(of: placement, takes, $0) }
-        let (pass, takesLoudness) = try await (measured, natural)
         let report = try await MediaThread.run { cancellation in
-            try Self.mix(
-                path, info, placement, takes, pass, natural: takesLoudness, duck: duck, to: output,
-                cancellation: cancellation, progress: { context.progress($0) })
+            try Self.mix(layer, natural: natural, profile, to: output, cancellation) { context.progress($0) }
         }
         return [
             "audio": .one(try context.store.adopt(fileAt: output, type: "flac")),
             "report": .one(try context.store.put(json: report)),
         ]
+    }
+
+    /// What a mix is laid from, the source's measures taken.
+    static func layer(_ inputs: StageInputs, in context: StageContext) async throws -> MixLayer {
+        let path = context.path(of: try context.artifact("media", of: inputs))
+        let info = try context.read(MediaInfo.self, "info", of: inputs)
+        let placement = try context.read(Placement.self, "placement", of: inputs)
+        let duck = try duck(inputs.parameters)
+        let format = format(of: info)
+        var pass = try await MediaThread.run { cancellation in
+            try SourcePass.run(
+                path, stream: info.dialogueStream?.index, format: format, speech: placement.sourceSpeech,
+                duration: placement.duration, cancellation: cancellation)
+        }
+        var bed: (path: String, record: BedRecord)?
+        if duck != nil {
+            pass.measure.bed = .duck
+        } else if let artifact = inputs.artifact("bed"), inputs.artifact("record") != nil {
+            let record = try context.read(BedRecord.self, "record", of: inputs)
+            bed = (context.path(of: artifact), record)
+            pass.measure.bed = record.origin == .supplied ? .supplied : .separated
+        }
+        let dialogue = info.dialogueStream
+        let codec = dialogue.flatMap { AudioCodec(like: $0.codec, bitsPerSample: $0.audio?.bitsPerSample) }
+        return MixLayer(
+            source: path, stream: dialogue?.index, format: format, codec: codec ?? .aac,
+            bitRate: dialogue?.audio?.bitRate, placement: placement,
+            takes: inputs.list("takes").map { context.path(of: $0) }, pass: pass, duck: duck, bed: bed)
     }
 
     /// By how much the source is turned down under lines, dB; `nil` where its voice is taken out.
@@ -71,70 +96,91 @@ struct MixStage: Stage {
     }
 
     private static func mix(
-        _ path: String, _ info: MediaInfo, _ placement: Placement, _ takes: [String], _ measured: SourcePass.Result,
-        natural: Double?, duck: Double?, to output: String, cancellation: Cancellation, progress: (Double) -> Void
+        _ layer: MixLayer, natural: Double?, _ profile: LoudnessProfile?, to output: String,
+        _ cancellation: Cancellation, progress: (Double) -> Void
     ) throws -> MixReport {
-        let format = format(of: info)
-        let stream = info.dialogueStream?.index
-        var pass = measured
-        if duck != nil { pass.measure.bed = .duck }
-        let start = natural.flatMap { natural in pass.measure.dialogue.map { $0 - natural } } ?? 0
+        let source = layer.pass.measure
+        let start = natural.flatMap { natural in source.dialogue.map { $0 - natural } } ?? 0
         var gain = start
+        var level = 0.0
+        if let profile, let now = profile.isOfDialogue ? source.dialogue : source.integrated {
+            level = profile.target - now
+        }
+        var ceiling = profile.map { $0.ceiling - codecMargin }
         for attempt in 1... {
-            let (whole, dialogue) = try lay(
-                path, stream, format, placement, takes, pass, duck: duck, gain: gain, to: output,
-                cancellation: cancellation, progress: progress)
-            if attempt < LoudnessAim.attempts, let now = dialogue.integrated, let wanted = pass.measure.dialogue,
-                let better = LoudnessAim.corrected(gain, measured: now, wanted: wanted, least: start - Self.yield)
-            {
-                gain = better
-                continue
+            let (whole, dialogue) = try write(
+                layer, gain: gain, levelling: ceiling.map { Levelling(gain: level, ceiling: $0) }, to: output,
+                cancellation, progress: progress)
+            var isDone = true
+            func correct(_ value: inout Double, _ now: Double?, _ wanted: Double?, least: Double = -.infinity) {
+                guard let now, let wanted,
+                    let better = LoudnessAim.corrected(value, measured: now, wanted: wanted, least: least)
+                else { return }
+                (value, isDone) = (better, false)
+            }
+            if attempt < (profile == nil ? LoudnessAim.attempts : attempts) {
+                if let profile {
+                    // What the takes lack is measured against what the source would be at this level.
+                    let spoken = source.dialogue.map { $0 + level }
+                    let now = profile.isOfDialogue ? dialogue.integrated : whole.integrated
+                    if !profile.isOfDialogue { correct(&gain, dialogue.integrated, spoken, least: start - yield) }
+                    correct(&level, now, profile.target)
+                    if isDone, let held = ceiling, let peak = whole.truePeak, peak > profile.ceiling - 3,
+                        let coded = try codedPeak(of: output, layer, cancellation),
+                        coded > profile.ceiling - 0.2
+                    {
+                        (ceiling, isDone) = (held - (coded - profile.ceiling + 0.4), false)
+                    }
+                } else {
+                    correct(&gain, dialogue.integrated, source.dialogue, least: start - yield)
+                }
+                if !isDone { continue }
             }
             return MixReport(
-                source: pass.measure, takes: natural, gain: gain, dialogue: dialogue.integrated,
-                integrated: whole.integrated, truePeak: whole.truePeak)
+                source: source, takes: natural, gain: gain, level: level, profile: profile?.name,
+                dialogue: dialogue.integrated, integrated: whole.integrated, truePeak: whole.truePeak)
         }
         preconditionFailure("the last attempt returns")
     }
 
-    /// One pass over the source: the bed, the voice at a gain, the limiter.
-    private static func lay(
-        _ path: String, _ stream: Int?, _ format: AudioFormat, _ placement: Placement, _ takes: [String],
-        _ pass: SourcePass.Result, duck: Double?, gain: Double, to output: String, cancellation: Cancellation,
+    /// The true peak of a mix once its codec has had it, dBTP; `nil` of a codec that loses nothing.
+    ///
+    /// How far a codec moves peaks depends on the sound and on its rate: by 0.2 to 0.8 dB as a rule, but AAC at 97 kbit/s
+    /// moved a mix by 2 dB that it left alone at 96 and at 112. So it is that codec at that rate that is tried.
+    private static func codedPeak(
+        of path: String, _ layer: MixLayer, _ cancellation: Cancellation
+    ) throws -> Double? {
+        guard !layer.codec.isLossless, layer.codec.isAvailable else { return nil }
+        let trial = path + ".mka"
+        var decoder = try AudioDecoder.open(path, as: layer.format, cancellation: cancellation)
+        var encoder = try AudioEncoder.create(
+            trial, codec: layer.codec, format: layer.format, bitRate: layer.bitRate, cancellation: cancellation)
+        while let block = try decoder.next() { try encoder.write(block.samples) }
+        try encoder.finish()
+        return try LoudnessMeter.measure(trial, cancellation: cancellation).truePeak
+    }
+
+    /// One pass: the bed, the voice at a gain, peaks held.
+    ///
+    /// - Parameter levelling: of the whole, for a profile; `nil` holds sample peaks alone.
+    private static func write(
+        _ layer: MixLayer, gain: Double, levelling: Levelling?, to output: String, _ cancellation: Cancellation,
         progress: (Double) -> Void
     ) throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
-        let layout = SpeakerLayout(format.layout, channels: format.channels)
-        // A voice in two channels is 3 dB louder than in one.
-        let perChannel = gain - 10 * log10(Double(layout.voice.count))
-        var voice = VoiceTrack(
-            placement, takes: takes, sampleRate: format.sampleRate, gain: Float(pow(10, perChannel / 20)))
-        let dub = placement.lines.compactMap(\.placed.span)
-        let plan =
-            duck == nil
-            ? BedPlan.make(sourceSpeech: placement.sourceSpeech, dub: dub, duration: placement.duration)
-            : BedPlan.make(sourceSpeech: dub, duration: placement.duration, rules: .ducking)
-        var bed = Bed(plan, pass, layout, sampleRate: format.sampleRate, duck: duck ?? 0)
-        var decoder = try AudioDecoder.open(path, stream: stream, as: format, cancellation: cancellation)
-        var limiter = try FilterGraph.make(
-            Levelling.limiter(ceiling: ceiling), inputs: [format], output: format)
-        var writer = try MixWriter(output, format: format, speech: dub.merged())
-        var total: Int64 = 0
-        while let block = try decoder.next() {
-            var samples = block.samples
-            bed.apply(to: &samples, from: block.start, frames: block.frames)
-            let spoken = try voice.read(from: block.start, count: block.frames)
-            for channel in layout.voice {
-                for frame in 0..<block.frames { samples[frame * layout.channels + channel] += spoken[frame] }
-            }
-            try limiter.push(samples)
-            while let limited = try limiter.pull() { try writer.write(limited) }
-            total = block.start + Int64(block.frames)
-            if placement.duration > 0 {
-                progress(Double(total) / Double(format.sampleRate) / placement.duration)
-            }
+        // A centre that has a bed of its own is all that is changed of the source: the rest is not even limited.
+        let treated = layer.bed?.record.channels ?? []
+        let only = levelling == nil && treated.count == 1 && layer.format.channels > 2 ? treated.first : nil
+        var held = try PeakHold.make(
+            levelling?.chain(rate: layer.format.sampleRate) ?? Levelling.limiter(ceiling: ceiling), layer.format,
+            only: only)
+        var writer = try MixWriter(
+            output, format: layer.format, speech: layer.placement.lines.compactMap(\.placed.span).merged())
+        let total = try layer.lay(gain: gain, .all, cancellation, progress: progress) { samples in
+            try held.push(samples)
+            while let samples = try held.pull() { try writer.write(samples) }
         }
-        try limiter.finish()
-        while let limited = try limiter.pull() { try writer.write(limited) }
+        try held.finish()
+        while let samples = try held.pull() { try writer.write(samples) }
         return try writer.finish(frames: total)
     }
 

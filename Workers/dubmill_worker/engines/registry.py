@@ -57,6 +57,12 @@ def _espeak(context: Context, _: Engines) -> Engine:
     return Espeak(context)
 
 
+def _deepfilter(context: Context, _: Engines) -> Engine:
+    from .deepfilter import DeepFilter
+
+    return DeepFilter(context)
+
+
 _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "silero": _silero,
     "faster-whisper": _whisper,
@@ -65,6 +71,7 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "pico": _pico,
     "kokoro": _kokoro,
     "espeak-ng": _espeak,
+    "deepfilternet": _deepfilter,
 }
 """By the catalogue's `engine`. Modules are imported when first asked for: some are large."""
 
@@ -140,4 +147,8 @@ def externally_installed(model: Model) -> bool | None:
         from .pico import lingware
 
         return lingware() is not None
+    if model.engine == "deepfilternet":
+        from .deepfilter import bundle
+
+        return bundle() is not None
     return None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..audio import Samples, write_wav
+from ..audio import Samples, output_path, write_wav
 from ..protocol import WorkerError, bad, number_of, primary, text_of
 from ..speech.normalise import speakable
 from ..speech.shape import QUIET_DB, trim
@@ -58,7 +57,7 @@ class Speaker(Engine):
         """`{audio: {path, sample_rate, frames, seconds}, speech, engine, voice, notes}`."""
         item = job.item
         text = text_of(item, "text")
-        path = _output(item)
+        path = output_path(item)
         pace = number_of(item, "rate", 1.0, MIN_RATE, MAX_RATE)
         language, voice = self._voice(text_of(item, "language"), item.get("voice"))
         said = speakable(text, language)
@@ -107,13 +106,3 @@ class Speaker(Engine):
             there = ", ".join(voices[known])
             raise bad(f"{self.model.name} has no voice {voice!r} for {known}; it has {there}")
         return known, str(voice)
-
-
-def _output(item: dict[str, Any]) -> Path:
-    output = item.get("output")
-    if not isinstance(output, dict) or not isinstance(output.get("path"), str):
-        raise bad("output is missing or has no path")
-    path = Path(output["path"])
-    if not path.is_absolute():
-        raise bad(f"output.path {str(path)!r} is not absolute")
-    return path
