@@ -57,6 +57,12 @@ def _espeak(context: Context, _: Engines) -> Engine:
     return Espeak(context)
 
 
+def _voiceprint(context: Context, _: Engines) -> Engine:
+    from .voiceprint import Voiceprint
+
+    return Voiceprint(context)
+
+
 _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "silero": _silero,
     "faster-whisper": _whisper,
@@ -65,6 +71,7 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "pico": _pico,
     "kokoro": _kokoro,
     "espeak-ng": _espeak,
+    "voiceprint": _voiceprint,
 }
 """By the catalogue's `engine`. Modules are imported when first asked for: some are large."""
 
