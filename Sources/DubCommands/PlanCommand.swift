@@ -54,9 +54,10 @@ struct PlanCommand: AsyncParsableCommand {
         }
         let price = try cost.price(settings)
         let edits = try await RunSession.edits(options.script, for: graph, in: machine.store)?.artifact
+        let cast = try RunSession.cast(options.cast, in: machine.store)?.artifact
         var looks: [PlanLook] = []
         for path in options.files.map(RunPaths.absolute) {
-            looks.append(try await PlanLook(path, graph, machine, edits: edits))
+            looks.append(try await PlanLook(path, graph, machine, edits: edits, cast: cast))
         }
         let estimate = try await Estimate.of(
             looks, parameters: parameters, in: machine.ledger, price: price)

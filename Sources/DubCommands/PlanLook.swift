@@ -27,7 +27,7 @@ struct PlanLook {
     /// Looks at a file.
     ///
     /// - Throws: `input.missing` for no file; `ledger.failed`.
-    init(_ path: String, _ graph: Graph, _ machine: Machine, edits: Artifact?) async throws {
+    init(_ path: String, _ graph: Graph, _ machine: Machine, edits: Artifact?, cast: Artifact?) async throws {
         self.path = path
         self.machine = machine
         plan = Plan(graph)
@@ -44,6 +44,7 @@ struct PlanLook {
         let type = (path as NSString).pathExtension.lowercased()
         var given = ["item": Artifact(digest: digest ?? .of(""), size: identity.size, type: type)]
         given["edits"] = edits
+        given["cast"] = cast
         try await unfold(given)
     }
 

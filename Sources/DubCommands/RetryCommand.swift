@@ -46,7 +46,8 @@ struct RetryCommand: AsyncParsableCommand {
         let files = open.map(\.source)
         let request = RunSession.Request(
             files: files, pipeline: try Home().pipeline(found.request.pipeline), pipelineName: found.request.pipeline,
-            parameters: found.parameters, out: found.request.out, script: found.request.script, items: 2,
+            parameters: found.parameters, out: found.request.out, script: found.request.script,
+            cast: found.request.cast, items: 2,
             slots: try settings.number("jobs", flag: jobs) ?? ProcessInfo.processInfo.activeProcessorCount,
             force: false, stems: try await stems(of: files, as: found, ledger))
         Console.note("Taking up \(files.count) of the files of \(found.id)")

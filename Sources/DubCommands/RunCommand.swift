@@ -82,7 +82,8 @@ struct RunCommand: AsyncParsableCommand {
         let request = RunSession.Request(
             files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
-            script: options.script.map(RunPaths.absolute), items: 2, slots: jobs ?? cores, force: force)
+            script: options.script.map(RunPaths.absolute), cast: options.cast.map(RunPaths.absolute), items: 2,
+            slots: jobs ?? cores, force: force)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
         return try await RunWork(
             request: request, machine: machine, display: display, storeBudget: try StoreBudget(settings)
@@ -101,9 +102,10 @@ struct RunCommand: AsyncParsableCommand {
         }
         let graph = try machine.graph(request.pipeline, parameters: request.parameters)
         let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
+        let cast = try RunSession.cast(request.cast, in: machine.store)?.artifact
         var looks: [PlanLook] = []
         for path in request.files where FileIdentity(path: path) != nil {
-            looks.append(try await PlanLook(path, graph, machine, edits: edits))
+            looks.append(try await PlanLook(path, graph, machine, edits: edits, cast: cast))
         }
         let estimate = try await Estimate.of(
             looks, parameters: request.parameters, in: machine.ledger, price: price, force: request.force)

@@ -23,6 +23,8 @@ struct RunSession: Sendable {
         var out: String
         /// A script handed in.
         var script: String?
+        /// A cast handed in.
+        var cast: String?
         /// How many items at once; ≥ 1.
         var items: Int
         /// How many of our own nodes at once; ≥ 1.
@@ -66,6 +68,7 @@ struct RunSession: Sendable {
         try deliverer.prepare()
         let edits = try await Self.edits(
             request.script, for: graph, in: machine.store)
+        let cast = try Self.cast(request.cast, in: machine.store)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,
@@ -86,7 +89,8 @@ struct RunSession: Sendable {
                 let index = next
                 next += 1
                 group.addTask {
-                    await process(index, stem: stems[index], edits: edits, runner: runner, deliverer: deliverer)
+                    await process(
+                        index, stem: stems[index], edits: edits, cast: cast, runner: runner, deliverer: deliverer)
                 }
             }
             for _ in 0..<request.items { start() }
@@ -106,13 +110,14 @@ struct RunSession: Sendable {
         asked.pipeline = request.pipelineName
         asked.out = request.out
         asked.script = request.script
+        asked.cast = request.cast
         return asked
     }
 
     // MARK: - An item
 
     private func process(
-        _ index: Int, stem: String, edits: RunItem.Given?, runner: Runner, deliverer: Deliverer
+        _ index: Int, stem: String, edits: RunItem.Given?, cast: RunItem.Given?, runner: Runner, deliverer: Deliverer
     ) async -> ItemRecord {
         let source = request.files[index]
         let began = ContinuousClock.now
@@ -123,6 +128,7 @@ struct RunSession: Sendable {
             try await machine.ledger.record(record, in: id)
             var given = ["item": try await self.given(source)]
             given["edits"] = edits
+            given["cast"] = cast
             let item = RunItem(run: id, index: index, source: source, given: given)
             let result = await runner.process(item, graph: graph, force: request.force)
             record.nodes = result.nodes
@@ -187,6 +193,13 @@ struct RunSession: Sendable {
         }
         let type = (path as NSString).pathExtension.lowercased()
         return RunItem.Given(artifact: Artifact(digest: digest, size: file.size, type: type), path: path)
+    }
+
+    /// A cast handed in, as an artifact.
+    static func cast(_ path: String?, in store: FileStore) throws -> RunItem.Given? {
+        guard let path else { return nil }
+        let artifact = try store.put(json: CastFile.read(path))
+        return RunItem.Given(artifact: artifact, path: store.path(of: artifact))
     }
 
     /// A script handed in, as an artifact.

@@ -2,7 +2,7 @@ public import DubCore
 
 extension Graph {
     /// What may be handed to a run from outside, by name.
-    public static let givenNames = ["item", "edits"]
+    public static let givenNames = ["item", "edits", "cast"]
 
     /// Reads, checks and binds a pipeline.
     ///

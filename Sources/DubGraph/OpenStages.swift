@@ -25,7 +25,7 @@ enum OpenStages {
                         false
                     }
                 return StageSignature.Input(
-                    name: name, isOptional: wired.reference == .given("edits"), isList: isList)
+                    name: name, isOptional: [.given("edits"), .given("cast")].contains(wired.reference), isList: isList)
             }
             signatures[step.name]?.inputs = inputs
         }

@@ -78,7 +78,9 @@ enum PipelineFields {
 
     static let stage = [
         Field("uses", .text, "The kind of stage; where it is missing, the stage's own name."),
-        Field("in", .named("input", .reference), "Inputs: `item`, `edits`, `stage.output` or `stage.output[axis]`."),
+        Field(
+            "in", .named("input", .reference),
+            "Inputs: `item`, `edits`, `cast`, `stage.output` or `stage.output[axis]`."),
         Field(
             "out", .named("output", .bracketed(.fileType)),
             "What an open stage such as `exec` writes: `name: extension`, or `name: [extension]` for a list of files."),

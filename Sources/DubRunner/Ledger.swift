@@ -149,6 +149,8 @@ public struct RunRequest: Sendable, Codable, Hashable {
     public var out = ""
     /// The script that was handed in, absolute.
     public var script: String?
+    /// The cast that was handed in, absolute.
+    public var cast: String?
     /// Greater goes first where runs compete.
     public var priority = 0
 

@@ -10,7 +10,8 @@ public enum StageCatalogue {
         let stages: [any Stage] = [
             ProbeStage(), ExtractStage(), ChunkStage(engines: engines), DetectStage(engines: engines),
             TranscribeStage(engines: engines), EditsStage(), MergeStage(), TranslateStage(engines: engines),
-            LinesStage(), SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
+            LinesStage(), EmbedStage(engines: engines), DiarizeStage(), CastStage(engines: engines),
+            SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
             ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(), NormaliseStage(), VerifyStage(),
         ]
         return Dictionary(stages.map { ($0.signature.name, $0) }, uniquingKeysWith: { $1 })

@@ -18,6 +18,8 @@ public struct WorkerTask: RawRepresentable, Hashable, Sendable, Codable, CodingK
     public static let translate = Self(rawValue: "translate")
     /// Text as speech.
     public static let synthesize = Self(rawValue: "synthesize")
+    /// How voices sound, as directions that can be compared.
+    public static let embed = Self(rawValue: "embed")
 }
 
 /// What a worker can do.

@@ -38,7 +38,7 @@ extension EndToEnd {
                 let (outcome, second) = try await mill.run(clip, "--to", "es", "--script", script)
                 #expect(outcome.status == 0, "\(outcome.stdout)")
                 let status = try await mill.status(second.run)
-                let once = ["edits": 1, "synthesize": 1, "fit": 1, "mix": 1, "remux": 1, "inspect": 1]
+                let once = ["edits": 1, "cast": 1, "synthesize": 1, "fit": 1, "mix": 1, "remux": 1, "inspect": 1]
                 #expect(status.ran.filter { !["merge", "lines"].contains($0.key) } == once)
                 #expect((status.ran["merge"] ?? 0) <= chunks && (status.ran["lines"] ?? 0) <= chunks)
                 let texts = try lines(mill.out + "/clip.es.script.json").lines.map { $0.translations.values.first }

@@ -1,0 +1,111 @@
+internal import Foundation
+
+/// A voice that an engine has.
+public struct EngineVoice: Hashable, Sendable {
+    /// Its name.
+    public var name: String
+    /// The middle of its fundamental, in Hz.
+    public var hertz: Double
+
+    /// Describes a voice.
+    public init(name: String, hertz: Double) {
+        self.name = name
+        self.hertz = hertz
+    }
+}
+
+/// The voice in which a speaker is dubbed.
+public struct PlannedVoice: Hashable, Sendable, Codable {
+    /// Which of the engine's; `nil` leaves it to the engine.
+    public var voice: String?
+    /// By how many semitones it is moved; `nil` is not at all.
+    public var pitch: Double?
+    /// By how much its formants are moved: a factor, above 1 for a shorter vocal tract; `nil` is not at all.
+    public var timbre: Double?
+
+    /// Describes a voice.
+    public init(voice: String? = nil, pitch: Double? = nil, timbre: Double? = nil) {
+        self.voice = voice
+        self.pitch = pitch
+        self.timbre = timbre
+    }
+}
+
+/// Gives distinct voices to distinct speakers: others of the engine where it has several, and one that is moved by
+/// timbre matching where it has not.
+public struct VoicePlan: Sendable {
+    /// What the ear tells apart with ease: the least distance of two speakers in one voice, in semitones.
+    public var distance = 4.0
+    /// The farthest that a voice is moved, in semitones; beyond it words suffer.
+    public var farthest = 6.0
+
+    /// A plan with the measured values.
+    public init() {}
+
+    /// The voice of each speaker, in the order given. Speakers that come later do not change those before them, but
+    /// for speakers that share a voice.
+    ///
+    /// - Parameters:
+    ///   - pitches: the middle of each speaker's fundamental in Hz, `nil` where it is unknown.
+    ///   - voices: the engine's for the language, its default first; empty where they are not known.
+    ///   - taken: names of voices that others have already.
+    public func voices(
+        for pitches: [Double?], among voices: [EngineVoice], taken: Set<String> = []
+    ) -> [PlannedVoice] {
+        // One speaker has the engine's own voice, as it is: nothing is gained by moving it, and words are lost.
+        guard pitches.count > 1 || !taken.isEmpty, let fallback = voices.first else {
+            return pitches.map { _ in PlannedVoice() }
+        }
+        var free = voices.filter { !taken.contains($0.name) }
+        var chosen: [EngineVoice] = []
+        for pitch in pitches {
+            let own = pitch ?? fallback.hertz
+            // The closest in pitch that is of the same class comes first; then any of the class again, moved.
+            func cost(_ voice: EngineVoice) -> Double {
+                abs(Self.semitones(own, voice.hertz))
+                    + (VoiceClass(hertz: own) == VoiceClass(hertz: voice.hertz) ? 0 : 24)
+            }
+            let best = free.min { cost($0) < cost($1) }
+            let again = voices.min { cost($0) < cost($1) } ?? fallback
+            let pick: EngineVoice
+            if let best, VoiceClass(hertz: best.hertz) == VoiceClass(hertz: own) || cost(best) <= cost(again) {
+                pick = best
+            } else {
+                pick = again
+            }
+            free.removeAll { $0 == pick }
+            chosen.append(pick)
+        }
+        var plan = chosen.map { PlannedVoice(voice: $0.name) }
+        for voice in Set(chosen.map(\.name)) {
+            let sharing = chosen.indices.filter { chosen[$0].name == voice }
+            guard sharing.count > 1 || taken.contains(voice) || voices.count == 1 else { continue }
+            let moves = apart(sharing.map { pitches[$0].map { Self.semitones($0, chosen[sharing[0]].hertz) } ?? 0 })
+            for (index, move) in zip(sharing, moves) where move != 0 {
+                plan[index].pitch = move
+                // Formants move by a third of it on the same scale, as they do between people.
+                plan[index].timbre = (pow(2, move / 36) * 100).rounded() / 100
+            }
+        }
+        return plan
+    }
+
+    /// The wanted moves, limited and pushed apart, in half semitones.
+    private func apart(_ wanted: [Double]) -> [Double] {
+        let order = wanted.indices.sorted { (wanted[$0], $0) < (wanted[$1], $1) }
+        let gap = min(distance, 2 * farthest / Double(max(1, wanted.count - 1)))
+        var places = order.map { max(-farthest, min(farthest, wanted[$0])) }
+        for index in places.indices.dropFirst() { places[index] = max(places[index], places[index - 1] + gap) }
+        if let last = places.last, last > farthest {
+            places[places.count - 1] = farthest
+            for index in places.indices.dropLast().reversed() {
+                places[index] = min(places[index], places[index + 1] - gap)
+            }
+        }
+        var moves = wanted
+        for (place, index) in zip(places, order) { moves[index] = (place * 2).rounded() / 2 }
+        return moves
+    }
+
+    private static func semitones(_ hertz: Double, _ base: Double) -> Double { 12 * log2(hertz / base) }
+}
