@@ -4,16 +4,17 @@ internal import DubTiming
 public struct Diarizer: Sendable {
     /// How close the means of two groups have to lie to be one voice, as a cosine.
     ///
-    /// Measured with the d-vector on 63 recordings of one speaker and 2 dialogues: from 0.64 to 0.72 all dialogues come
-    /// out right; up to 0.64 no recording of one speaker falls apart, at 0.66 two do.
-    public var closeness = 0.64
+    /// Measured with the d-vector on 63 recordings of one speaker and 2 dialogues: from 0.66 to 0.72 both dialogues come
+    /// out right; of the recordings one falls apart at 0.66 and 0.68, two at 0.70, four at 0.72.
+    public var closeness = 0.68
     /// Shorter windows are too unsure to found a voice on; they go to the one that is closest. In seconds.
     public var leastSeconds = 0.8
     /// Beyond so many windows those of each so many are grouped first, so that a long film does not take the square of
     /// its length.
     public var most = 1200
-    /// Where a window is so close to a second voice, compared with the first, both are noted.
-    public var overlapMargin = 0.04
+    /// Where a window is so close to a second voice, compared with the first, both are noted: 53 % of windows in which
+    /// two people speak equally loud, and 1.4 % of those in which one does (28 pairs of recordings mixed).
+    public var overlapMargin = 0.1
 
     /// A diarizer with the measured values.
     public init() {}

@@ -36,6 +36,8 @@ public struct PlannedVoice: Hashable, Sendable, Codable {
 public struct VoicePlan: Sendable {
     /// What the ear tells apart with ease: the least distance of two speakers in one voice, in semitones.
     public var distance = 4.0
+    /// A voice is not moved by less: nobody hears it, and every move costs some of its sound. In semitones.
+    public var least = 1.0
     /// The farthest that a voice is moved, in semitones; beyond it words suffer.
     public var farthest = 6.0
 
@@ -52,10 +54,8 @@ public struct VoicePlan: Sendable {
     public func voices(
         for pitches: [Double?], among voices: [EngineVoice], taken: Set<String> = []
     ) -> [PlannedVoice] {
-        // One speaker has the engine's own voice, as it is: nothing is gained by moving it, and words are lost.
-        guard pitches.count > 1 || !taken.isEmpty, let fallback = voices.first else {
-            return pitches.map { _ in PlannedVoice() }
-        }
+        guard let fallback = voices.first else { return pitches.map { _ in PlannedVoice() } }
+        if pitches.count == 1, taken.isEmpty { return [alone(pitches[0], fallback, voices)] }
         var free = voices.filter { !taken.contains($0.name) }
         var chosen: [EngineVoice] = []
         for pitch in pitches {
@@ -81,13 +81,26 @@ public struct VoicePlan: Sendable {
             let sharing = chosen.indices.filter { chosen[$0].name == voice }
             guard sharing.count > 1 || taken.contains(voice) || voices.count == 1 else { continue }
             let moves = apart(sharing.map { pitches[$0].map { Self.semitones($0, chosen[sharing[0]].hertz) } ?? 0 })
-            for (index, move) in zip(sharing, moves) where move != 0 {
-                plan[index].pitch = move
-                // Formants move by a third of it on the same scale, as they do between people.
-                plan[index].timbre = (pow(2, move / 36) * 100).rounded() / 100
+            for (index, move) in zip(sharing, moves) where abs(move) >= least {
+                plan[index] = Self.moved(chosen[index], move)
             }
         }
         return plan
+    }
+
+    /// One speaker has the engine's own voice as it is, but for one of the other class.
+    private func alone(_ pitch: Double?, _ own: EngineVoice, _ voices: [EngineVoice]) -> PlannedVoice {
+        guard let pitch, VoiceClass(hertz: pitch) != VoiceClass(hertz: own.hertz) else { return PlannedVoice() }
+        if let like = voices.first(where: { VoiceClass(hertz: $0.hertz) == VoiceClass(hertz: pitch) }) {
+            return PlannedVoice(voice: like.name)
+        }
+        let move = max(-farthest, min(farthest, Self.semitones(pitch, own.hertz)))
+        return abs(move) < distance ? PlannedVoice() : Self.moved(own, (move * 2).rounded() / 2)
+    }
+
+    private static func moved(_ voice: EngineVoice, _ move: Double) -> PlannedVoice {
+        // Formants move by a third of it on the same scale, as they do between people.
+        PlannedVoice(voice: voice.name, pitch: move, timbre: (pow(2, move / 36) * 100).rounded() / 100)
     }
 
     /// The wanted moves, limited and pushed apart, in half semitones.

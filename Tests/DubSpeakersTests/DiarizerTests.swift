@@ -102,9 +102,9 @@ struct Voices {
     @Test("a window between two voices notes both")
     func overlap() {
         var voices = Voices(2, seed: 3)
-        var windows = (0..<4).map { voices.window($0 % 2, at: Double($0) * 3) }
-        let both = Voiceprint(zip(windows[0].print.components, windows[1].print.components).map(+))
-        windows.append(HeardWindow(span: Span(start: 20, end: 20.9), print: both, pitch: nil))
+        var windows = (0..<16).map { voices.window($0 % 2, at: Double($0) * 3) }
+        let both = Voiceprint(zip(voices.centres[0], voices.centres[1]).map(+))
+        windows.append(HeardWindow(span: Span(start: 60, end: 60.9), print: both, pitch: nil))
         let turns = Diarizer().diarize(windows, count: 2).turns
         #expect(turns.last?.also != nil)
         #expect(turns.dropLast().allSatisfy { $0.also == nil })

@@ -86,13 +86,14 @@ class Voiceprint(Engine):
         return np.asarray(out / length, dtype=np.float32)
 
     def _mel(self, samples: Samples) -> Floats:
-        """Power in 40 mel bands every 10 ms for 1.6 s; what is shorter is filled with silence."""
+        """Power in 40 mel bands every 10 ms for 1.6 s; what is shorter is repeated."""
         level = float(np.sqrt(np.mean(samples**2)))
         louder = max(1.0, _LEVEL / max(level, 1e-6))
         wanted = round(WINDOW_SECONDS * RATE)
         padded = np.zeros(wanted + _WIDTH, dtype=np.float32)
-        kept = samples[:wanted]
-        padded[_WIDTH // 2 : _WIDTH // 2 + len(kept)] = kept * louder
+        # Said again, a short word sounds more like its speaker than followed by silence does.
+        kept = np.resize(samples, wanted)
+        padded[_WIDTH // 2 : _WIDTH // 2 + wanted] = kept * louder
         frames = np.lib.stride_tricks.sliding_window_view(padded, _WIDTH)[::_HOP][:_FRAMES]
         power = np.abs(np.fft.rfft(frames * self._hann, axis=1)) ** 2
         return np.asarray(power @ self._bands, dtype=np.float32)

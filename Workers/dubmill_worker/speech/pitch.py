@@ -1,4 +1,4 @@
-"""Pitch and timbre by WORLD (Morise et al. 2016): measured, and moved."""
+"""How high a voice lies, and a voice moved in pitch and timbre."""
 
 from __future__ import annotations
 
@@ -12,17 +12,56 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 """Where a speaking voice's fundamental is looked for."""
 
 _FRAME_MS = 5.0
-_LEAST_VOICED = 20
+_HIGHEST_HARMONIC_HZ = 900.0
+_CLEAR = 0.6
+"""How much of a voiced frame repeats itself."""
+
+_LEAST_VOICED = 10
 """Voiced frames (0.1 s) that a median needs."""
 
 
 def fundamental(samples: Samples, rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The fundamental in Hz every 5 ms, 0 where nothing is voiced, and the frames' times."""
-    wide = np.ascontiguousarray(samples, dtype=np.float64)
-    rough, times = pyworld.dio(
-        wide, rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=_FRAME_MS
-    )
-    return pyworld.stonemask(wide, rough, times, rate), times
+    """The fundamental in Hz every 10 ms, 0 where nothing is voiced, and the frames' times.
+
+    By the normalised autocorrelation of Boersma (1993), without his search for the best path:
+    good for medians. WORLD's DIO misses most of a hoarse voice (14 % of it voiced, its median an
+    octave low), and its Harvest takes 0.2 s a second.
+    """
+    size = round(0.05 * rate)
+    hop = round(0.01 * rate)
+    if len(samples) < size:
+        return np.zeros(0), np.zeros(0)
+    frames = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), size)[::hop]
+    window = np.hanning(size)
+    length = 1 << (2 * size - 1).bit_length()
+
+    # What repeats above the first formant is more often breath than voice.
+    kept = np.fft.rfftfreq(length, 1 / rate) < _HIGHEST_HARMONIC_HZ
+
+    def correlated(block: NDArray[np.float64]) -> NDArray[np.float64]:
+        power = np.abs(np.fft.rfft(block, length, axis=-1)) ** 2 * kept
+        return np.asarray(np.fft.irfft(power, axis=-1)[..., :size])
+
+    shape = correlated(window)
+    lags = np.arange(int(rate / HIGHEST_HZ), int(rate / LOWEST_HZ) + 1)
+    # A period and its double fit equally well: the shorter one is preferred a little.
+    octaves = 0.02 * np.log2(lags / lags[0])
+    track = np.zeros(len(frames))
+    for first in range(0, len(frames), 1024):
+        block = frames[first : first + 1024]
+        block = block - block.mean(axis=1, keepdims=True)
+        found = correlated(block * window)
+        loud = found[:, :1] > 1e-6 * size
+        wide = np.concatenate(([lags[0] - 1], lags, [lags[-1] + 1]))
+        near = found[:, wide] / np.maximum(found[:, :1], 1e-12) / (shape[wide] / shape[0])
+        # A slope that ends at the shortest or the longest period is no period.
+        peak = (near[:, 1:-1] > near[:, :-2]) & (near[:, 1:-1] >= near[:, 2:])
+        near = np.where(peak, near[:, 1:-1], 0)
+        best = np.argmax(near - octaves, axis=1)
+        clear = np.take_along_axis(near, best[:, None], axis=1)
+        voiced = ((clear > _CLEAR) & loud)[:, 0]
+        track[first : first + 1024] = np.where(voiced, rate / lags[best], 0)
+    return track, (np.arange(len(frames)) * hop + size / 2) / rate
 
 
 def median_pitch(track: NDArray[np.float64]) -> float | None:
@@ -34,11 +73,13 @@ def median_pitch(track: NDArray[np.float64]) -> float | None:
 def moved(samples: Samples, rate: int, semitones: float, timbre: float) -> Samples:
     """The same speech at another pitch and with another timbre, as long as it was.
 
+    Taken apart and put together by WORLD (Morise et al. 2016).
     `semitones` moves the fundamental; `timbre` stretches the spectral envelope along the
     frequency axis: above 1 the formants lie higher, as in a shorter vocal tract.
     """
     wide = np.ascontiguousarray(samples, dtype=np.float64)
-    track, times = fundamental(samples, rate)
+    rough, times = pyworld.dio(wide, rate, LOWEST_HZ, HIGHEST_HZ, frame_period=_FRAME_MS)
+    track = pyworld.stonemask(wide, rough, times, rate)
     envelope = pyworld.cheaptrick(wide, track, times, rate)
     noise = pyworld.d4c(wide, track, times, rate)
     if timbre != 1.0:
