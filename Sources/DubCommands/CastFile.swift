@@ -40,7 +40,10 @@ enum CastFile {
         encoder.options.sortKeys = true
         encoder.options.allowUnicode = true
         encoder.options.width = -1
-        return try encoder.encode(cast)
+        // Yams writes numbers as 2.051e+2; texts that look so it puts in quotes.
+        return try encoder.encode(cast).replacing(/(?m)(: )(-?[0-9.]+e[+-][0-9]+)$/) { match in
+            match.output.1 + (Double(match.output.2).map { JSONValue.number($0).canonical } ?? String(match.output.2))
+        }
     }
 
     private static func invalid(_ what: String, _ path: String, _ cause: (any Error)? = nil) -> DubError {

@@ -34,7 +34,7 @@ public struct PlannedVoice: Hashable, Sendable, Codable {
 /// Gives distinct voices to distinct speakers: others of the engine where it has several, and one that is moved by
 /// timbre matching where it has not.
 public struct VoicePlan: Sendable {
-    /// What the ear tells apart with ease: the least distance of two speakers in one voice, in semitones.
+    /// What the ear tells apart with ease: the least distance of two speakers, in semitones.
     public var distance = 4.0
     /// A voice is not moved by less: nobody hears it, and every move costs some of its sound. In semitones.
     public var least = 1.0
@@ -44,8 +44,7 @@ public struct VoicePlan: Sendable {
     /// A plan with the measured values.
     public init() {}
 
-    /// The voice of each speaker, in the order given. Speakers that come later do not change those before them, but
-    /// for speakers that share a voice.
+    /// The voice of each speaker, in the order given.
     ///
     /// - Parameters:
     ///   - pitches: the middle of each speaker's fundamental in Hz, `nil` where it is unknown.
@@ -76,16 +75,17 @@ public struct VoicePlan: Sendable {
             free.removeAll { $0 == pick }
             chosen.append(pick)
         }
-        var plan = chosen.map { PlannedVoice(voice: $0.name) }
-        for voice in Set(chosen.map(\.name)) {
-            let sharing = chosen.indices.filter { chosen[$0].name == voice }
-            guard sharing.count > 1 || taken.contains(voice) || voices.count == 1 else { continue }
-            let moves = apart(sharing.map { pitches[$0].map { Self.semitones($0, chosen[sharing[0]].hertz) } ?? 0 })
-            for (index, move) in zip(sharing, moves) where abs(move) >= least {
-                plan[index] = Self.moved(chosen[index], move)
-            }
+        // Who speaks higher has the higher voice.
+        for kind in [VoiceClass.low, .high] {
+            let own = chosen.indices.filter { VoiceClass(hertz: chosen[$0].hertz) == kind }
+            let ranked = own.map { chosen[$0] }.sorted { ($0.hertz, $0.name) < ($1.hertz, $1.name) }
+            let order = own.sorted { (pitches[$0] ?? 0, $0) < (pitches[$1] ?? 0, $1) }
+            for (index, voice) in zip(order, ranked) { chosen[index] = voice }
         }
-        return plan
+        let moves = apart(pitches, chosen, taken)
+        return zip(chosen, moves).map { voice, move in
+            abs(move) < least ? PlannedVoice(voice: voice.name) : Self.moved(voice, move)
+        }
     }
 
     /// One speaker has the engine's own voice as it is, but for one of the other class.
@@ -103,21 +103,27 @@ public struct VoicePlan: Sendable {
         PlannedVoice(voice: voice.name, pitch: move, timbre: (pow(2, move / 36) * 100).rounded() / 100)
     }
 
-    /// The wanted moves, limited and pushed apart, in half semitones.
-    private func apart(_ wanted: [Double]) -> [Double] {
-        let order = wanted.indices.sorted { (wanted[$0], $0) < (wanted[$1], $1) }
-        let gap = min(distance, 2 * farthest / Double(max(1, wanted.count - 1)))
-        var places = order.map { max(-farthest, min(farthest, wanted[$0])) }
-        for index in places.indices.dropFirst() { places[index] = max(places[index], places[index - 1] + gap) }
-        if let last = places.last, last > farthest {
-            places[places.count - 1] = farthest
-            for index in places.indices.dropLast().reversed() {
-                places[index] = min(places[index], places[index + 1] - gap)
-            }
+    /// By how much each voice is moved, in half semitones: towards the speaker where several share a voice, and as far
+    /// as it takes to be told from all others.
+    private func apart(_ pitches: [Double?], _ chosen: [EngineVoice], _ taken: Set<String>) -> [Double] {
+        let bases = chosen.map { Self.semitones($0.hertz, 100) }
+        var places = chosen.indices.map { index -> Double in
+            let voice = chosen[index]
+            let isShared = taken.contains(voice.name) || chosen.filter { $0 == voice }.count > 1
+            guard isShared, let pitch = pitches[index] else { return bases[index] }
+            return bases[index] + max(-farthest, min(farthest, Self.semitones(pitch, voice.hertz)))
         }
-        var moves = wanted
-        for (place, index) in zip(places, order) { moves[index] = (place * 2).rounded() / 2 }
-        return moves
+        let order = places.indices.sorted { (places[$0], pitches[$0] ?? 0, $0) < (places[$1], pitches[$1] ?? 0, $1) }
+        // Of many in one voice each has its share of what there is.
+        let most = Dictionary(grouping: chosen, by: \.name).values.map(\.count).max() ?? 1
+        let gap = min(distance, 2 * farthest / Double(max(1, most - 1)))
+        for (low, high) in zip(order, order.dropFirst()) {
+            places[high] = min(max(places[high], places[low] + gap), bases[high] + farthest)
+        }
+        for (high, low) in zip(order.reversed(), order.reversed().dropFirst()) {
+            places[low] = max(min(places[low], places[high] - gap), bases[low] - farthest)
+        }
+        return places.indices.map { ((places[$0] - bases[$0]) * 2).rounded() / 2 }
     }
 
     private static func semitones(_ hertz: Double, _ base: Double) -> Double { 12 * log2(hertz / base) }
