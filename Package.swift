@@ -62,17 +62,18 @@ let package = Package(
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
+        room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
         room(
             "DubStages",
-            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers"],
+            on: ["DubCore", "DubGraph", "DubRunner", "DubMedia", "DubSpeakers", "DubTiming", "DubWorkers"],
             uses: ["SwiftCSV", "Yams"]),
         room(
             "DubCommands",
             on: [
                 "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
-                "DubStages", "DubReport",
+                "DubSpeakers", "DubStages", "DubReport",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -86,7 +87,7 @@ let package = Package(
         tests(
             of: "DubStages",
             on: [
-                "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubTiming", "DubWorkers", "DubStorage",
+                "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubSpeakers", "DubTiming", "DubWorkers", "DubStorage",
                 "DubTestKit",
             ]),
         tests(
@@ -94,6 +95,7 @@ let package = Package(
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
+        tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
         // Depends on the program so that it is built; the tests start it as a user would.

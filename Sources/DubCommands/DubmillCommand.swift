@@ -24,7 +24,8 @@ public struct DubmillCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ReportCommand.self,
             LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
-            InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self, DoctorCommand.self,
+            CastCommand.self, InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self,
+            DoctorCommand.self,
             BenchCommand.self,
         ])
 

@@ -54,10 +54,11 @@ struct PlanCommand: AsyncParsableCommand {
         }
         let price = try cost.price(settings)
         let edits = try await RunSession.edits(options.script, for: graph, in: machine.store)?.artifact
+        let cast = try RunSession.cast(options.cast, in: machine.store)?.artifact
         let gate = try GateFile.given(options.gate(settings)).artifact
         var looks: [PlanLook] = []
         for path in options.files.map(RunPaths.absolute) {
-            looks.append(try await PlanLook(path, graph, machine, edits: edits, gate: gate))
+            looks.append(try await PlanLook(path, graph, machine, given: ["edits": edits, "cast": cast, "gate": gate]))
         }
         let estimate = try await Estimate.of(
             looks, parameters: parameters, in: machine.ledger, price: price)

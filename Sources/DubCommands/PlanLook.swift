@@ -27,7 +27,7 @@ struct PlanLook {
     /// Looks at a file.
     ///
     /// - Throws: `input.missing` for no file; `ledger.failed`.
-    init(_ path: String, _ graph: Graph, _ machine: Machine, edits: Artifact?, gate: Artifact?) async throws {
+    init(_ path: String, _ graph: Graph, _ machine: Machine, given others: [String: Artifact?]) async throws {
         self.path = path
         self.machine = machine
         plan = Plan(graph)
@@ -43,8 +43,7 @@ struct PlanLook {
         }
         let type = (path as NSString).pathExtension.lowercased()
         var given = ["item": Artifact(digest: digest ?? .of(""), size: identity.size, type: type)]
-        given["edits"] = edits
-        given["gate"] = gate
+        given.merge(others.compactMapValues(\.self)) { own, _ in own }
         try await unfold(given)
     }
 

@@ -47,7 +47,7 @@ struct RetryCommand: AsyncParsableCommand {
         let request = RunSession.Request(
             files: files, pipeline: try Home().pipeline(found.request.pipeline), pipelineName: found.request.pipeline,
             parameters: found.parameters, out: found.request.out, script: found.request.script,
-            gate: found.request.gate, quarantine: found.request.quarantine, items: 2,
+            cast: found.request.cast, gate: found.request.gate, quarantine: found.request.quarantine, items: 2,
             slots: try settings.number("jobs", flag: jobs) ?? ProcessInfo.processInfo.activeProcessorCount,
             force: false, stems: try await stems(of: files, as: found, ledger))
         Console.note("Taking up \(files.count) of the files of \(found.id)")

@@ -84,8 +84,9 @@ struct RunCommand: AsyncParsableCommand {
         let request = RunSession.Request(
             files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
-            script: options.script.map(RunPaths.absolute), gate: options.gate(settings),
-            quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute), items: 2,
+            script: options.script.map(RunPaths.absolute), cast: options.cast.map(RunPaths.absolute),
+            gate: options.gate(settings), quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute),
+            items: 2,
             slots: jobs ?? cores, force: force)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
         return try await RunWork(
@@ -105,10 +106,11 @@ struct RunCommand: AsyncParsableCommand {
         }
         let graph = try machine.graph(request.pipeline, parameters: request.parameters)
         let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
+        let cast = try RunSession.cast(request.cast, in: machine.store)?.artifact
         let gate = try GateFile.given(request.gate).artifact
         var looks: [PlanLook] = []
         for path in request.files where FileIdentity(path: path) != nil {
-            looks.append(try await PlanLook(path, graph, machine, edits: edits, gate: gate))
+            looks.append(try await PlanLook(path, graph, machine, given: ["edits": edits, "cast": cast, "gate": gate]))
         }
         let estimate = try await Estimate.of(
             looks, parameters: request.parameters, in: machine.ledger, price: price, force: request.force)

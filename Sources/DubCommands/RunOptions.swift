@@ -34,6 +34,10 @@ struct RunOptions: ParsableArguments {
         completion: .file(extensions: ["json", "csv", "srt", "vtt"]))
     var script: String?
 
+    @Option(
+        help: "A cast file: who speaks with which voice.", completion: .file(extensions: ["yaml", "yml", "json"]))
+    var cast: String?
+
     @Option(help: "The translator to ask first, by its name in `dubmill models list`.")
     var translator: String?
 

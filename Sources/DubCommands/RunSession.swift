@@ -23,6 +23,8 @@ struct RunSession: Sendable {
         var out: String
         /// A script handed in.
         var script: String?
+        /// A cast handed in.
+        var cast: String?
         /// The thresholds of the gate, absolute; `nil` for those that ship with dubmill.
         var gate: String?
         /// Where what the gate refuses is kept, absolute; `nil` keeps it nowhere.
@@ -68,9 +70,11 @@ struct RunSession: Sendable {
     func run() async throws -> [ItemRecord] {
         let deliverer = Deliverer(store: machine.store, ledger: machine.ledger, folder: request.out)
         try deliverer.prepare()
-        let edits = try await Self.edits(
-            request.script, for: graph, in: machine.store)
-        let gate = try GateFile.given(request.gate)
+        let edits = try await Self.edits(request.script, for: graph, in: machine.store)
+        let given = [
+            "edits": edits, "cast": try Self.cast(request.cast, in: machine.store),
+            "gate": try GateFile.given(request.gate),
+        ].compactMapValues(\.self)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,
@@ -92,7 +96,7 @@ struct RunSession: Sendable {
                 next += 1
                 group.addTask {
                     await process(
-                        index, stem: stems[index], edits: edits, gate: gate, runner: runner, deliverer: deliverer)
+                        index, stem: stems[index], given: given, runner: runner, deliverer: deliverer)
                 }
             }
             for _ in 0..<request.items { start() }
@@ -112,6 +116,7 @@ struct RunSession: Sendable {
         asked.pipeline = request.pipelineName
         asked.out = request.out
         asked.script = request.script
+        asked.cast = request.cast
         asked.gate = request.gate
         asked.quarantine = request.quarantine
         return asked
@@ -120,7 +125,7 @@ struct RunSession: Sendable {
     // MARK: - An item
 
     private func process(
-        _ index: Int, stem: String, edits: RunItem.Given?, gate: RunItem.Given, runner: Runner, deliverer: Deliverer
+        _ index: Int, stem: String, given others: [String: RunItem.Given], runner: Runner, deliverer: Deliverer
     ) async -> ItemRecord {
         let source = request.files[index]
         let began = ContinuousClock.now
@@ -129,9 +134,8 @@ struct RunSession: Sendable {
         do {
             try Task.checkCancellation()
             try await machine.ledger.record(record, in: id)
-            var given = ["item": try await self.given(source)]
-            given["edits"] = edits
-            given["gate"] = gate
+            var given = others
+            given["item"] = try await self.given(source)
             let item = RunItem(run: id, index: index, source: source, given: given)
             let result = await runner.process(item, graph: graph, force: request.force)
             record.nodes = result.nodes
@@ -142,7 +146,7 @@ struct RunSession: Sendable {
             let isGated = graph.steps.contains { $0.signature.isGate }
             record.outputs = try await deliverer.deliver(result.plan, stem: stem, source: source) { language, kind in
                 // What the gate refuses is told, and not handed out.
-                guard kind != "verdict", kind != "script", isGated else { return true }
+                guard !["verdict", "script", "cast"].contains(kind), isGated else { return true }
                 let language = language ?? ""
                 return verdicts[language] != nil && !refused.contains(language)
             }
@@ -202,6 +206,13 @@ struct RunSession: Sendable {
         }
         let type = (path as NSString).pathExtension.lowercased()
         return RunItem.Given(artifact: Artifact(digest: digest, size: file.size, type: type), path: path)
+    }
+
+    /// A cast handed in, as an artifact.
+    static func cast(_ path: String?, in store: FileStore) throws -> RunItem.Given? {
+        guard let path else { return nil }
+        let artifact = try store.put(json: CastFile.read(path))
+        return RunItem.Given(artifact: artifact, path: store.path(of: artifact))
     }
 
     /// A script handed in, as an artifact.

@@ -2,7 +2,7 @@ public import DubCore
 
 extension Graph {
     /// What may be handed to a run from outside, by name.
-    public static let givenNames = ["item", "edits", "gate"]
+    public static let givenNames = ["item", "edits", "cast", "gate"]
 
     /// Reads, checks and binds a pipeline.
     ///

@@ -65,7 +65,7 @@ public struct Pipeline: Sendable {
 
     /// What an input is wired to.
     public enum Reference: Sendable, Hashable, CustomStringConvertible {
-        /// A thing handed to the run from outside: `item`, `edits`, `gate`.
+        /// A thing handed to the run from outside: `item`, `edits`, `cast`, `gate`.
         case given(String)
         /// Another stage's output, whole.
         case output(stage: String, name: String)

@@ -80,7 +80,7 @@ enum PipelineFields {
         Field("uses", .text, "The kind of stage; where it is missing, the stage's own name."),
         Field(
             "in", .named("input", .reference),
-            "Inputs: `item`, `edits`, `gate`, `stage.output` or `stage.output[axis]`."),
+            "Inputs: `item`, `edits`, `cast`, `gate`, `stage.output` or `stage.output[axis]`."),
         Field(
             "out", .named("output", .bracketed(.fileType)),
             "What an open stage such as `exec` writes: `name: extension`, or `name: [extension]` for a list of files."),

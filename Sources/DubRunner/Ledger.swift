@@ -149,6 +149,8 @@ public struct RunRequest: Sendable, Codable, Hashable {
     public var out = ""
     /// The script that was handed in, absolute.
     public var script: String?
+    /// The cast that was handed in, absolute.
+    public var cast: String?
     /// The thresholds of the gate, absolute; `nil` for those that ship.
     public var gate: String?
     /// Where what the gate refuses is kept, absolute.

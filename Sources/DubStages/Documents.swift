@@ -72,6 +72,12 @@ struct TakeRequest: Codable, Hashable, Sendable {
     var language: Language
     /// Which voice of the engine; `nil` leaves it to the engine.
     var voice: String?
+    /// Semitones by which the voice is moved; `nil` is not at all.
+    var pitch: Double?
+    /// A factor for its formants; `nil` is not at all.
+    var timbre: Double?
+    /// Where the consent to a clone is on record; only for engines that clone.
+    var consent: String?
     /// Which engine; `auto` leaves it to the catalogue.
     var engine: String
     /// How long there is for it, in seconds, in steps of a quarter: what takes longer is asked for again, faster.

@@ -1,5 +1,6 @@
 internal import DubCore
 public import DubGraph
+internal import DubSpeakers
 public import DubWorkers
 internal import Foundation
 
@@ -16,6 +17,25 @@ public struct Engines: Sendable {
         public var identity: ModelIdentity
         /// Whether what it makes is only good enough for a draft.
         public var isDraft: Bool
+        /// Whether it speaks with somebody's own voice, for which it needs consent.
+        var clones = false
+        /// The voices that it is known to have.
+        var known: [CatalogueModel.Voice] = []
+
+        /// The voices that differ in a language, the default first; empty where they are not known.
+        func voices(for language: Language) -> [EngineVoice] {
+            known.filter { $0.languages.contains(language.primary) || $0.languages.contains("*") }
+                .map { EngineVoice(name: $0.name, hertz: $0.hertz) }
+        }
+    }
+
+    /// The engine that speaks a language.
+    ///
+    /// - Throws: as `candidates`.
+    func speaking(_ language: Language, wanted: String) throws(DubError) -> Engine {
+        try candidates(for: .synthesize, wanted: wanted, purpose: "speak \(language.name)") {
+            $0.languages.contains(language.primary)
+        }[0]
     }
 
     /// Where the calls to models go.
@@ -76,7 +96,7 @@ public struct Engines: Sendable {
         let digest = weights.isEmpty ? "system" : Digest.of(weights).hex
         return Engine(
             name: model.name, identity: ModelIdentity(name: model.name, digest: "\(digest) r\(model.revision)"),
-            isDraft: model.isDraft)
+            isDraft: model.isDraft, clones: model.clones, known: model.voices)
     }
 
     private func isInstalled(_ model: CatalogueModel, purpose: String) -> Bool {

@@ -10,9 +10,10 @@ public enum StageCatalogue {
         let stages: [any Stage] = [
             ProbeStage(), ExtractStage(), ChunkStage(engines: engines), DetectStage(engines: engines),
             TranscribeStage(engines: engines), EditsStage(), MergeStage(), TranslateStage(engines: engines),
-            LinesStage(), SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(),
-            RecutStage(), HearStage(engines: engines), ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(),
-            NormaliseStage(), VerifyStage(), SeparateStage(engines: engines), StemsStage(),
+            LinesStage(), EmbedStage(engines: engines), DiarizeStage(), CastStage(engines: engines),
+            SynthesizeStage(engines: engines), FitStage(), MixStage(), RemuxStage(), InspectStage(), RecutStage(),
+            HearStage(engines: engines), ScriptStage(), CaptionStage(), ExecStage(), MeasureStage(), NormaliseStage(),
+            VerifyStage(), SeparateStage(engines: engines), StemsStage(),
         ]
         return Dictionary(stages.map { ($0.signature.name, $0) }, uniquingKeysWith: { $1 })
     }

@@ -15,6 +15,8 @@ public struct StubWorker: Sendable {
         /// It listens: somebody speaks where an audio file sounds, and says at which pitch (`Somebody hums at 220
         /// hertz.`), so that the same sound has the same words wherever it lies.
         public var hears = false
+        /// It tells voices apart: what hums above 300 Hz is another one.
+        public var voices = false
         /// The language that is spoken where `transcripts` does not tell: a primary subtag.
         public var spoken = "en"
         /// Codes of errors for items whose text holds the key.
@@ -48,7 +50,7 @@ public struct StubWorker: Sendable {
         public init() {}
 
         private enum CodingKeys: String, CodingKey {
-            case transcripts, hears, spoken, errors, unsupported, delay, hang, beat, stubborn, noise, `protocol`
+            case transcripts, hears, voices, spoken, errors, unsupported, delay, hang, beat, stubborn, noise, `protocol`
             case startDelay = "start_delay"
             case dieAfter = "die_after"
             case dieAt = "die_at"

@@ -20,6 +20,8 @@ public struct WorkerTask: RawRepresentable, Hashable, Sendable, Codable, CodingK
     public static let synthesize = Self(rawValue: "synthesize")
     /// Speech apart from all else.
     public static let separate = Self(rawValue: "separate")
+    /// How voices sound, as directions that can be compared.
+    public static let embed = Self(rawValue: "embed")
 }
 
 /// What a worker can do.

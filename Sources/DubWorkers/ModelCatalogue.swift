@@ -29,10 +29,24 @@ public struct CatalogueModel: Hashable, Sendable, Codable {
     public var isInstallable: Bool
     /// Raised when the worker's code makes something else of the same weights: results of older ones are not reused.
     public var revision: Int
+    /// Whether it speaks with the voice of whoever it is given a recording of.
+    public var clones = false
+    /// The voices of a synthesiser that differ, its default first; empty where they are not told.
+    public var voices: [Voice] = []
     /// What it is for, in a few words.
     public var purpose: String
     /// What else to know, and why it is not installable.
     public var notes: String
+
+    /// A voice of a synthesiser.
+    public struct Voice: Hashable, Sendable, Codable {
+        /// Its name.
+        public var name: String
+        /// Primary language subtags; `*` stands for any.
+        public var languages: [String]
+        /// The middle of its fundamental, in Hz.
+        public var hertz: Double
+    }
 
     /// A file of a model.
     public struct File: Hashable, Sendable, Codable {
@@ -159,6 +173,11 @@ extension CatalogueModel {
         isDraft = entry["draft"]?.bool ?? false
         isInstallable = entry["installable"]?.bool ?? true
         revision = Int(entry["revision"]?.integer ?? 1)
+        clones = entry["clones"]?.bool ?? false
+        voices = (entry["voices"]?.array ?? []).compactMap { voice in
+            guard let name = voice["name"]?.string, let hertz = voice["hertz"]?.double else { return nil }
+            return Voice(name: name, languages: texts(voice["languages"]), hertz: hertz)
+        }
         purpose = entry["purpose"]?.string ?? ""
         notes = [entry["notes"]?.string, entry["reason"]?.string].compactMap(\.self).joined(separator: " ")
     }

@@ -49,7 +49,7 @@ extension EndToEnd {
                 }
                 #expect(report.items.last?.status == "passed")
                 #expect(mill.delivered.allSatisfy { $0.hasPrefix("clip.es.") }, "\(mill.delivered)")
-                #expect(mill.delivered.count == 5)
+                #expect(mill.delivered.count == 6)
             }
         }
 

@@ -39,7 +39,7 @@ extension EndToEnd {
                 #expect(outcome.status == 0, "\(outcome.stdout)")
                 let status = try await mill.status(second.run)
                 let once = [
-                    "edits": 1, "synthesize": 1, "fit": 1, "mix": 1, "remux": 1, "recut": 1, "inspect": 1,
+                    "edits": 1, "cast": 1, "synthesize": 1, "fit": 1, "mix": 1, "remux": 1, "recut": 1, "inspect": 1,
                 ]
                 #expect(status.ran.filter { !["merge", "lines", "hear"].contains($0.key) } == once)
                 // The piece that the line is in, and the next, which begins elsewhere now.

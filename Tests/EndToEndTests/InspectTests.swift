@@ -98,12 +98,12 @@ extension EndToEnd {
                     clip, "--to", "es", "--gate", strict, "--quarantine", mill.path("held"))
                 #expect(outcome.status == 1)
                 #expect(try await mill.status(report.run).ran == ["inspect": 1])
-                #expect(mill.delivered == ["clip.es.script.json", "clip.es.verdict.json"])
+                #expect(mill.delivered == ["clip.es.cast.json", "clip.es.script.json", "clip.es.verdict.json"])
                 let held = try FileManager.default.contentsOfDirectory(atPath: mill.path("held")).sorted()
                 #expect(
                     held == [
-                        "clip.es.mp4", "clip.es.refused.txt", "clip.es.script.json", "clip.es.srt",
-                        "clip.es.verdict.json", "clip.es.vtt",
+                        "clip.es.cast.json", "clip.es.mp4", "clip.es.refused.txt", "clip.es.script.json",
+                        "clip.es.srt", "clip.es.verdict.json", "clip.es.vtt",
                     ])
                 let reason = try String(contentsOfFile: mill.path("held/clip.es.refused.txt"), encoding: .utf8)
                 #expect(reason.contains("speech.iou is"))

@@ -32,7 +32,10 @@ struct Mill {
         }
     }
 
-    static let models = ["stub-ears", "stub-scribe", "stub-translator", "stub-second", "stub-voice", "stub-splitter"]
+    static let models = [
+        "stub-ears", "stub-scribe", "stub-translator", "stub-second", "stub-voice", "stub-clone", "stub-listener",
+        "stub-splitter",
+    ]
 
     private static let catalogue: String = {
         func model(_ name: String, _ task: String, _ languages: String, _ more: String = "") -> String {
@@ -51,6 +54,8 @@ struct Mill {
                 model("stub-translator", "translate", known, #", "default": true"#),
                 model("stub-second", "translate", known),
                 model("stub-voice", "synthesize", known, #", "default": true"#),
+                model("stub-clone", "synthesize", known, #", "clones": true"#),
+                model("stub-listener", "embed", #""*""#, #", "default": true"#),
                 model("stub-absent", "synthesize", #""nl""#),
                 model("stub-large", "transcribe", #""*""#, #", "installable": false, "reason": "Bring it.""#),
             ].joined(separator: ",\n") + "]"

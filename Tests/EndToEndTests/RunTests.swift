@@ -32,14 +32,16 @@ extension EndToEnd {
                 }
                 let report = try Report(outcome)
                 let outputs = try report.item.outputs
-                #expect(outputs.map(\.kind).sorted() == ["script", "subtitles", "subtitles", "verdict", "video"])
+                #expect(
+                    outputs.map(\.kind).sorted() == ["cast", "script", "subtitles", "subtitles", "verdict", "video"])
                 for output in outputs {
                     #expect(try Digest.of(fileAt: output.path).hex == output.sha256)
                     #expect(output.language == "es")
                 }
                 #expect(
                     mill.delivered == [
-                        "clip.es.mp4", "clip.es.script.json", "clip.es.srt", "clip.es.verdict.json", "clip.es.vtt",
+                        "clip.es.cast.json", "clip.es.mp4", "clip.es.script.json", "clip.es.srt",
+                        "clip.es.verdict.json", "clip.es.vtt",
                     ])
             }
         }

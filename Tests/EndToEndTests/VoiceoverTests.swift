@@ -49,7 +49,7 @@ extension EndToEnd {
                 #expect(outcome.status == 0, "\(outcome.stdout)")
                 #expect(
                     try report.item.outputs.map(\.kind).sorted() == [
-                        "script", "subtitles", "subtitles", "verdict", "video",
+                        "cast", "script", "subtitles", "subtitles", "verdict", "video",
                     ])
                 let result = mill.out + "/clip.es.mp4"
                 let before = try await samples(source, stream: 0, in: scratch)

@@ -3,7 +3,8 @@ internal import DubGraph
 internal import DubRunner
 internal import DubTiming
 
-/// Puts a person's lines over the recognised ones: their text, times and speakers hold.
+/// Puts a person's lines over the recognised ones: their text and times hold. Their speakers come in behind the
+/// translation, which does not depend on who speaks.
 ///
 /// A line that the person left as it was stays exactly what was recognised, so that nothing behind it runs again.
 struct MergeStage: Stage {
@@ -59,7 +60,6 @@ struct MergeStage: Stage {
             new.text = line.text
             new.words = []
         }
-        if let speaker = line.speaker { new.speaker = speaker }
         return new
     }
 
@@ -69,7 +69,7 @@ struct MergeStage: Stage {
         let id = line.id.isEmpty ? "new-" + Digest.of("\(window.start) \(line.text)").short.prefix(8) : line.id
         let heard = chunk.lines.filter { $0.window.overlap(window) > 0 }.map(\.text).joined(separator: " ")
         return ChunkLine(
-            id: id, window: window, speech: speech(in: window, of: chunk), speaker: line.speaker,
+            id: id, window: window, speech: speech(in: window, of: chunk), speaker: nil,
             text: line.text.isEmpty ? heard : line.text, words: [], translation: nil)
     }
 

@@ -18,14 +18,13 @@ struct SynthesizeStage: Stage {
     }
 
     private func engine(_ take: TakeRequest) throws(DubError) -> Engines.Engine {
-        try engines.candidates(
-            for: .synthesize, wanted: take.engine, purpose: "speak \(take.language.name)"
-        ) { $0.languages.contains(take.language.primary) }[0]
+        try engines.speaking(take.language, wanted: take.engine)
     }
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let take = try context.read(TakeRequest.self, "take", of: inputs)
         let engine = try engine(take)
+        if engine.clones { _ = try Consent.require(take.consent, of: "this speaker", for: engine.name) }
         let path = "\(try context.scratch)/take.wav"
         do {
             guard !take.text.isEmpty else { return try await silent(engine, "nothing to say", path, context) }
@@ -57,7 +56,8 @@ struct SynthesizeStage: Stage {
     ) async throws -> Synthesis.Output {
         try await Synthesis(batcher: engines.batcher, model: engine.name).speak(
             Synthesis.Request(
-                text: take.text, language: take.language.primary, voice: take.voice, rate: rate, outputPath: path)
+                text: take.text, language: take.language.primary, voice: take.voice, rate: rate,
+                pitch: take.pitch, timbre: take.timbre, outputPath: path)
         ).value
     }
 

@@ -12,17 +12,24 @@ public struct Synthesis: Sendable {
         public var voice: String?
         /// The pace: 1 is the voice's own, 2 twice as fast.
         public var rate: Double
+        /// Semitones by which the voice is moved, −12…12; `nil` is not at all.
+        public var pitch: Double?
+        /// A factor for its formants, 0.7…1.4; `nil` is not at all.
+        public var timbre: Double?
         /// The WAV file to be written; its folder exists.
         public var outputPath: String
 
         /// Makes a request.
         public init(
-            text: String, language: String, voice: String? = nil, rate: Double = 1, outputPath: String
+            text: String, language: String, voice: String? = nil, rate: Double = 1, pitch: Double? = nil,
+            timbre: Double? = nil, outputPath: String
         ) {
             self.text = text
             self.language = language
             self.voice = voice
             self.rate = rate
+            self.pitch = pitch
+            self.timbre = timbre
             self.outputPath = outputPath
         }
     }
@@ -63,6 +70,8 @@ public struct Synthesis: Sendable {
         var language: String
         var voice: String?
         var rate: Double
+        var pitch: Double?
+        var timbre: Double?
         var output: AudioPath
     }
 
@@ -84,7 +93,7 @@ public struct Synthesis: Sendable {
     public func speak(_ request: Request) async throws -> Answer<Output> {
         let item = Item(
             text: request.text, language: request.language, voice: request.voice, rate: request.rate,
-            output: AudioPath(path: request.outputPath))
+            pitch: request.pitch, timbre: request.timbre, output: AudioPath(path: request.outputPath))
         return try await batcher.call(
             .synthesize, model: model, options: options, item: item, cost: Double(request.text.count))
     }

@@ -63,6 +63,12 @@ def _deepfilter(context: Context, _: Engines) -> Engine:
     return DeepFilter(context)
 
 
+def _voiceprint(context: Context, _: Engines) -> Engine:
+    from .voiceprint import Voiceprint
+
+    return Voiceprint(context)
+
+
 _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "silero": _silero,
     "faster-whisper": _whisper,
@@ -72,6 +78,7 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "kokoro": _kokoro,
     "espeak-ng": _espeak,
     "deepfilternet": _deepfilter,
+    "voiceprint": _voiceprint,
 }
 """By the catalogue's `engine`. Modules are imported when first asked for: some are large."""
 
