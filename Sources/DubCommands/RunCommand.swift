@@ -85,8 +85,8 @@ struct RunCommand: AsyncParsableCommand {
             files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
             parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
             script: options.script.map(RunPaths.absolute), cast: options.cast.map(RunPaths.absolute),
-            gate: options.gate(settings), quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute),
-            items: 2,
+            gate: options.gate(settings),
+            quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute), items: 2,
             slots: jobs ?? cores, force: force)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
         return try await RunWork(

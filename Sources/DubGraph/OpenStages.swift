@@ -25,7 +25,8 @@ enum OpenStages {
                         false
                     }
                 return StageSignature.Input(
-                    name: name, isOptional: [.given("edits"), .given("cast"), .given("gate")].contains(wired.reference),
+                    name: name,
+                    isOptional: [.given("edits"), .given("cast"), .given("gate")].contains(wired.reference),
                     isList: isList)
             }
             signatures[step.name]?.inputs = inputs
