@@ -80,6 +80,9 @@ struct CastCommand: ParsableCommand {
 extension Cast {
     /// Adds what another cast knows and this one does not; nothing that is there is changed.
     mutating func add(_ other: Cast) {
+        for (language, terms) in other.glossary ?? [:] {
+            glossary = (glossary ?? [:]).merging([language: terms]) { old, new in old.merging(new) { own, _ in own } }
+        }
         for (name, member) in other.speakers {
             guard var known = speakers[name] else {
                 speakers[name] = member

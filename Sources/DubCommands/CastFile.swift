@@ -64,7 +64,7 @@ enum CastFile {
                 "\(place) has no `\($0)`"
             }
         }
-        var faults = strange(root, ["version", "speakers"], "a cast")
+        var faults = strange(root, ["version", "speakers", "glossary"], "a cast")
         for (name, member) in root["speakers"]?.mapping ?? [:] {
             faults += strange(member.mapping, known, "speaker \(name.string ?? "")")
             for (language, choice) in member.mapping?["voices"]?.mapping ?? [:] {
@@ -77,6 +77,15 @@ enum CastFile {
 
     private static func ranges(_ cast: Cast) -> [String] {
         var faults = cast.version == 1 ? [] : ["version \(cast.version) is not known; this is 1"]
+        for (language, terms) in (cast.glossary ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if language != "any", (try? Language(language)) == nil {
+                faults.append("`\(language)` of the glossary is no language tag, nor `any`")
+            }
+            for (term, name) in terms.sorted(by: { $0.key < $1.key })
+            where term.allSatisfy(\.isWhitespace) || name.allSatisfy(\.isWhitespace) {
+                faults.append("the \(language) glossary has an empty term or name (`\(term)`: `\(name)`)")
+            }
+        }
         for (name, member) in cast.speakers.sorted(by: { $0.key < $1.key }) {
             for (language, voice) in (member.voices ?? [:]).sorted(by: { $0.key < $1.key }) {
                 if language != "any", (try? Language(language)) == nil {

@@ -52,6 +52,9 @@ struct RunOptions: ParsableArguments {
         completion: .file(extensions: ["yaml"]))
     var gate: String?
 
+    @Flag(help: "Stop behind the translation: the script is for a person to read and to give back with --script.")
+    var review = false
+
     @Option(help: "What to do with a damaged source: refuse, or accept what can be read.")
     var damaged: String?
 
@@ -98,6 +101,7 @@ struct RunOptions: ParsableArguments {
         ] {
             if let value = value(name, flag) { given[name] = .string(value) }
         }
+        if review { given["review"] = true }
         for setting in self.settings {
             let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             // The parameter's type says what the text means.

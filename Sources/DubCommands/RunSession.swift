@@ -145,9 +145,11 @@ struct RunSession: Sendable {
             let refused = Set(verdicts.filter { $0.value.verdict == .fail }.keys)
             let isGated = graph.steps.contains { $0.signature.isGate }
             record.outputs = try await deliverer.deliver(result.plan, stem: stem, source: source) { language, kind in
-                // What the gate refuses is told, and not handed out.
-                guard !["verdict", "script", "cast"].contains(kind), isGated else { return true }
                 let language = language ?? ""
+                // Who speaks is told with a dub; of one that broke off, the script alone is worth keeping.
+                if kind == "cast" { return result.errors.isEmpty || verdicts[language] != nil }
+                // What the gate refuses is told, and not handed out.
+                guard !["verdict", "script", "draft-subtitles"].contains(kind), isGated else { return true }
                 return verdicts[language] != nil && !refused.contains(language)
             }
             if let folder = request.quarantine {
@@ -167,7 +169,9 @@ struct RunSession: Sendable {
                 record.status = "review"
                 record.error = ErrorRecord(tolerated)
             } else {
-                record.status = worst == .review ? "review" : "passed"
+                // What was not voiced, because a person asked to read it first, has no verdict yet.
+                let isDraft = graph.parameters["review"] == true
+                record.status = worst == .review || isDraft ? "review" : "passed"
             }
         } catch is CancellationError {
             record.status = "cancelled"

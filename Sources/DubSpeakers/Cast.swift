@@ -6,11 +6,26 @@ public struct Cast: Hashable, Sendable, Codable {
     public var version: Int
     /// By the name that lines carry as their speaker.
     public var speakers: [String: Member]
+    /// What terms are called, by language tag; `any` for all. A term that is not to be translated is called by its name.
+    public var glossary: [String: [String: String]]?
 
     /// Makes a cast of version 1.
-    public init(speakers: [String: Member] = [:]) {
+    public init(speakers: [String: Member] = [:], glossary: [String: [String: String]]? = nil) {
         version = 1
         self.speakers = speakers
+        self.glossary = glossary
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case version, speakers, glossary
+    }
+
+    /// Reads a cast; one without speakers, which may hold a glossary alone, is one.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        version = try container.decode(Int.self, forKey: .version)
+        speakers = try container.decodeIfPresent([String: Member].self, forKey: .speakers) ?? [:]
+        glossary = try container.decodeIfPresent([String: [String: String]].self, forKey: .glossary)
     }
 
     /// One of the cast.

@@ -62,6 +62,8 @@ struct ChunkLine: Codable, Hashable, Sendable {
     var words: [Word]
     /// What is to be said; only behind `translate`.
     var translation: Translation?
+    /// The glossary's terms in the text, by language tag or `any`; `nil` where there are none.
+    var terms: [String: Glossary]?
 }
 
 /// What is to be voiced: nothing but what can change the sound.
@@ -125,6 +127,8 @@ struct Placement: Codable, Hashable, Sendable {
         var engines: Engines
         /// What a reader should know.
         var notes: [String]
+        /// What terms of the glossary are called that the text lacks; `nil` where it has none to keep to.
+        var missing: [String]?
     }
 
     /// Who made a line.

@@ -6,8 +6,9 @@ internal import Glibc
 /// The worker on this machine: a process that is started at its first use, and again after it died.
 ///
 /// A process that dies in mid-batch fails that batch with `worker.died`, which is transient; the next call starts
-/// another. Without a whole batch between them, three deaths are one too many: then it is `worker.broken`. The
-/// process ends by itself when ours ends, however that happens.
+/// another. Without a whole batch between them, three deaths are one too many: then it is `worker.broken`. One item that
+/// kills it again and again, by itself, counts once: that is the item's fault. The process ends by itself when ours
+/// ends, however that happens.
 public actor LocalWorker: Worker {
     /// How patient the worker's owner is.
     public struct Limits: Hashable, Sendable {
@@ -42,6 +43,8 @@ public actor LocalWorker: Worker {
     private var starting: Once<Running>?
     private var starts = 0
     private var deaths = 0
+    /// What the worker died of since a batch came to its end: items that went by themselves.
+    private var culprits: Set<JSONValue> = []
     private var lastDeath: DubError?
     private var isShutDown = false
 
@@ -89,8 +92,9 @@ public actor LocalWorker: Worker {
     public func batch(
         _ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void
     ) async throws -> [ItemResult] {
-        let results = try await use { try await $0.batch(request, onResult: onResult) }
+        let results = try await use(for: request.loneItem) { try await $0.batch(request, onResult: onResult) }
         deaths = 0
+        culprits = []
         return results
     }
 
@@ -115,13 +119,15 @@ public actor LocalWorker: Worker {
         await (try? process.ending.value(within: limit)) != nil
     }
 
-    private func use<Value>(_ work: (WorkerLink) async throws -> Value) async throws -> Value {
+    private func use<Value>(
+        for item: JSONValue? = nil, _ work: (WorkerLink) async throws -> Value
+    ) async throws -> Value {
         let running = try await ready()
         do {
             return try await work(running.link)
         } catch let error as DubError where Self.isLoss(error) {
             try Task.checkCancellation()
-            throw try await lose(running, error)
+            throw try await lose(running, error, doing: item)
         }
     }
 
@@ -211,7 +217,7 @@ public actor LocalWorker: Worker {
     }
 
     /// Makes sure that a process which was lost has ended, and tells how.
-    private func lose(_ running: Running, _ cause: DubError) async throws -> DubError {
+    private func lose(_ running: Running, _ cause: DubError, doing item: JSONValue?) async throws -> DubError {
         let process = running.process
         if isShutDown { return closed() }
         let isHung = cause.code == .httpTimeout
@@ -224,16 +230,17 @@ public actor LocalWorker: Worker {
             error.code = .workerHung
             error.what = "The worker sent nothing for \(limits.silence) and was stopped.\(lastWords(process))"
         }
-        bury(running.number, error)
+        bury(running.number, error, doing: item)
         return error
     }
 
     /// Notes a death, once for each process.
-    private func bury(_ number: Int, _ error: DubError) {
+    private func bury(_ number: Int, _ error: DubError, doing item: JSONValue? = nil) {
         guard running?.number == number else { return }
         running = nil
-        deaths += 1
         lastDeath = error
+        if let item, !culprits.insert(item).inserted { return }
+        deaths += 1
     }
 
     private func died(_ process: WorkerProcess, _ ending: String, while doing: String) -> DubError {
@@ -255,5 +262,14 @@ public actor LocalWorker: Worker {
         let lines = process.tail.last(12)
         return lines.isEmpty
             ? " It said nothing." : " It said last:\n    " + lines.joined(separator: "\n    ")
+    }
+}
+
+extension BatchRequest {
+    /// The only item, whatever its number; `nil` where there are more.
+    fileprivate var loneItem: JSONValue? {
+        guard items.count == 1, var members = items.first?.object else { return nil }
+        members["id"] = nil
+        return .object(members)
     }
 }

@@ -130,12 +130,9 @@ import Testing
                 #expect(error?.code == .workerDied)
                 _ = try await stub.worker.batch(translations(["one"])) { _ in }
             }
-            for _ in 0..<3 {
-                let error = await failure {
-                    _ = try await stub.worker.batch(translations(["poison"])) { _ in }
-                }
+            for items in [["poison"], ["poison", "two"], ["three", "poison"]] {
+                let error = await failure { _ = try await stub.worker.batch(translations(items)) { _ in } }
                 #expect(error?.code == .workerDied)
-                _ = error
             }
             let starts = try stub.events("start").count
             let error = await failure { _ = try await stub.worker.batch(translations(["one"])) { _ in } }
@@ -143,6 +140,21 @@ import Testing
             #expect(error?.persistence == .permanent)
             #expect(error?.what.contains("dying as told") == true)
             #expect(try stub.events("start").count == starts)
+        }
+    }
+
+    @Test("is not given up for one item that kills it each time")
+    func poison() async throws {
+        try await withScratch { scratch in
+            var behaviour = StubWorker.Behaviour()
+            behaviour.dieAt = "poison"
+            let stub = try StubWorker(in: scratch, behaviour: behaviour)
+            for items in [["one", "poison"], ["poison"], ["poison"], ["poison"]] {
+                let error = await failure { _ = try await stub.worker.batch(translations(items)) { _ in } }
+                #expect(error?.code == .workerDied)
+            }
+            #expect(try await stub.worker.batch(translations(["one"])) { _ in }.count == 1)
+            await stub.worker.shutdown()
         }
     }
 

@@ -62,6 +62,60 @@ extension EndToEnd {
             }
         }
 
+        @Test("the glossary's terms are in the dub, and a new term translates its own chunks alone")
+        func glossary() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch, behaviour: voices)
+                let clip = try await Clip().make(in: scratch)
+                let cast = mill.path("cast.yaml")
+                try Data("version: 1\nglossary: {es: {HERTZ: hercios}, any: {Somebody: Somebody}}\n".utf8).write(
+                    to: URL(fileURLWithPath: cast))
+                let (outcome, first) = try await mill.run(clip, "--to", "es", "--cast", cast)
+                #expect(outcome.status == 0, "\(outcome.stdout)")
+                let texts = try lines(mill.out + "/clip.es.script.json").compactMap {
+                    $0.translations.values.first?.text
+                }
+                #expect(!texts.isEmpty && texts.allSatisfy { $0.contains("Somebody") && $0.hasSuffix(" hercios.") })
+                let chunks = try #require(try await mill.status(first.run)["translate"]?.run)
+
+                try Data(
+                    "version: 1\nglossary: {es: {HERTZ: hercios, hums at 320: canta a 320}, any: {Somebody: Somebody}}\n"
+                        .utf8
+                ).write(to: URL(fileURLWithPath: cast))
+                let (_, second) = try await mill.run(clip, "--to", "es", "--cast", cast)
+                let ran = try await mill.status(second.run).ran
+                #expect(ran["translate"] == 1 && chunks > 1)
+                #expect(ran["transcribe"] == nil)
+
+                try Data("version: 1\nglossary: {spanisch!: {a: b}}\nglosary: {}\n".utf8).write(
+                    to: URL(fileURLWithPath: cast))
+                let (refused, _) = try await mill.run(clip, "--to", "es", "--cast", cast)
+                #expect(refused.stdout.contains("cast.invalid") && refused.stdout.contains("glosary"))
+            }
+        }
+
+        @Test("a translation that a person wrote without a term of the glossary is for review")
+        func missingTerm() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch, behaviour: voices)
+                let clip = try await Clip().make(in: scratch)
+                _ = try await mill.run(clip, "--to", "es")
+                let script = mill.path("edited.json")
+                var edited = try JSONDecoder().decode(
+                    Script.self, from: Data(contentsOf: URL(fileURLWithPath: mill.out + "/clip.es.script.json")))
+                edited.lines[0].translations = [
+                    try Language("es"): Translation(text: "Alguien tararea muy despacio.", origin: .human)
+                ]
+                try JSONEncoder().encode(edited).write(to: URL(fileURLWithPath: script))
+                let cast = mill.path("cast.yaml")
+                try Data("version: 1\nglossary: {es: {hertz: hertz}}\n".utf8).write(to: URL(fileURLWithPath: cast))
+                let (outcome, _) = try await mill.run(clip, "--to", "es", "--script", script, "--cast", cast)
+                #expect(outcome.status == 3, "\(outcome.stdout)")
+                let verdict = try String(contentsOfFile: mill.out + "/clip.es.verdict.json", encoding: .utf8)
+                #expect(verdict.contains("“hertz” is missing") && verdict.contains("lines.glossary"))
+            }
+        }
+
         @Test("a speaker that a person named wins, and nothing is translated again for it")
         func named() async throws {
             try await withScratch { scratch in

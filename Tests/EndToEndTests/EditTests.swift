@@ -16,6 +16,28 @@ extension EndToEnd {
             try text.replacingOccurrences(of: old, with: new).write(toFile: path, atomically: true, encoding: .utf8)
         }
 
+        @Test("--review stops behind the translation, and what a person read goes on from there")
+        func review() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let clip = try await Clip().make(in: scratch)
+                let (outcome, first) = try await mill.run(clip, "--to", "es", "--review")
+                #expect(outcome.status == 3, "\(outcome.stdout)")
+                #expect(mill.delivered == ["clip.es.cast.json", "clip.es.script.json", "clip.es.srt"])
+                let ran = try await mill.status(first.run).ran
+                #expect(ran["translate"] != nil && ran["synthesize"] == nil && ran["mix"] == nil && ran["fit"] == nil)
+
+                let script = mill.path("read.json")
+                try FileManager.default.copyItem(atPath: mill.out + "/clip.es.script.json", toPath: script)
+                try replace("[es] Somebody hums at 240 hertz.", by: "Alguien canta y mucho más.", in: script)
+                let (voiced, second) = try await mill.run(clip, "--to", "es", "--script", script)
+                #expect(voiced.status == 0, "\(voiced.stdout)")
+                let later = try await mill.status(second.run).ran
+                #expect(later["transcribe"] == nil && later["translate"] == nil && later["synthesize"] != nil)
+                #expect(mill.delivered.contains("clip.es.mp4") && mill.delivered.contains("clip.es.vtt"))
+            }
+        }
+
         @Test("one translation edited voices that line alone")
         func oneLine() async throws {
             try await withScratch { scratch in

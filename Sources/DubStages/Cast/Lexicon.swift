@@ -10,11 +10,7 @@ enum Lexicon {
             spelling[word.lowercased()] = said
         }
         let words = spelling.keys.sorted { ($1.count, $0) < ($0.count, $1) }
-            .map(NSRegularExpression.escapedPattern(for:))
-        let pattern = "(?<![\\p{L}\\p{N}])(" + words.joined(separator: "|") + ")(?![\\p{L}\\p{N}])"
-        guard !words.isEmpty,
-            let expression = try? NSRegularExpression(pattern: pattern, options: [.caseInsensitive])
-        else { return text }
+        guard !words.isEmpty, let expression = expression(words) else { return text }
         var out = text
         let whole = NSRange(text.startIndex..., in: text)
         for match in expression.matches(in: text, range: whole).reversed() {
@@ -24,5 +20,17 @@ enum Lexicon {
             out.replaceSubrange(place, with: said)
         }
         return out
+    }
+
+    /// Whether a text has a word, or some words, whole and in any case.
+    static func holds(_ word: String, _ text: String) -> Bool {
+        guard !word.isEmpty, let expression = expression([word]) else { return false }
+        return expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
+    }
+
+    private static func expression(_ words: [String]) -> NSRegularExpression? {
+        let words = words.map(NSRegularExpression.escapedPattern(for:)).joined(separator: "|")
+        let pattern = "(?<![\\p{L}\\p{N}])(" + words + ")(?![\\p{L}\\p{N}])"
+        return try? NSRegularExpression(pattern: pattern, options: [.caseInsensitive])
     }
 }

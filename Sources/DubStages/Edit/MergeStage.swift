@@ -1,20 +1,26 @@
 internal import DubCore
 internal import DubGraph
 internal import DubRunner
+internal import DubSpeakers
 internal import DubTiming
 
 /// Puts a person's lines over the recognised ones: their text and times hold. Their speakers come in behind the
 /// translation, which does not depend on who speaks.
 ///
-/// A line that the person left as it was stays exactly what was recognised, so that nothing behind it runs again.
+/// A line that the person left as it was stays exactly what was recognised, so that nothing behind it runs again. Each
+/// line takes along the terms of the glossary that occur in it: another glossary translates no line anew but those.
 struct MergeStage: Stage {
     let signature = StageSignature(
-        name: "merge", version: 1, inputs: [.one("lines"), .one("edits")], outputs: [.one("lines")])
+        name: "merge", version: 2, inputs: [.one("lines"), .one("edits"), .optional("cast")],
+        outputs: [.one("lines")])
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let recognised = try context.read(ChunkLines.self, "lines", of: inputs)
         let edits = try context.read(EditsPart.self, "edits", of: inputs)
-        let merged = Self.merge(recognised, edits)
+        var merged = Self.merge(recognised, edits)
+        if let cast = try inputs.artifact("cast").map({ try context.store.read(Cast.self, from: $0) }) {
+            Self.note(cast.glossary ?? [:], in: &merged)
+        }
         return ["lines": .one(try context.store.put(json: merged))]
     }
 
@@ -29,6 +35,15 @@ struct MergeStage: Stage {
             return apply(line, to: recognised.lines[index], recognised)
         }
         return merged
+    }
+
+    private static func note(_ glossary: [String: [String: String]], in chunk: inout ChunkLines) {
+        for index in chunk.lines.indices {
+            let text = chunk.lines[index].text
+            let terms = glossary.mapValues { Glossary(terms: $0).occurring(in: text) }
+                .filter { !$0.value.terms.isEmpty }
+            if !terms.isEmpty { chunk.lines[index].terms = terms }
+        }
     }
 
     /// The recognised line that an edited one stands for: by id, else the one it shares most time with.

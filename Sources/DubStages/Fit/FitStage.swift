@@ -6,7 +6,7 @@ internal import DubTiming
 /// Decides where every take goes, and writes the script of the dub.
 struct FitStage: Stage {
     let signature = StageSignature(
-        name: "fit", version: 1, inputs: [.one("layout"), .list("lines"), .list("takes")],
+        name: "fit", version: 2, inputs: [.one("layout"), .list("lines"), .list("takes")],
         outputs: [.one("placement"), .one("script")], parameters: ["to": "", "lead-in": 0])
 
     /// Silence kept at the very end, in seconds, so that no word touches the last sample.
@@ -36,13 +36,16 @@ struct FitStage: Stage {
         let placed = Fit().place(wanted, duration: max(0.2, layout.duration - Self.tail), leadIn: leadIn)
         let entries = zip(zip(lines, takes), placed).map { pair, placed in
             let translation = pair.0.line.translation
+            let missing = pair.0.line.terms?[target]?.missing(in: translation?.text ?? "")
             return Placement.Entry(
                 id: pair.0.id, window: pair.0.line.window, text: translation?.text ?? "", placed: placed,
                 engines: Placement.Engines(
                     translator: translation?.engine ?? "", voice: pair.1.engine,
                     isDraft: pair.1.isDraft || translation?.notes.contains("draft engine") == true,
                     isFallback: translation?.notes.contains { $0.contains(" failed: ") } == true),
-                notes: (translation?.notes ?? []) + pair.1.notes)
+                notes: (translation?.notes ?? []) + pair.1.notes
+                    + (missing ?? []).map { "the glossary's “\($0)” is missing" },
+                missing: missing)
         }
         let voiced = zip(lines, placed).filter { !$1.pieces.isEmpty }.flatMap { $0.0.line.speech }
         let placement = Placement(

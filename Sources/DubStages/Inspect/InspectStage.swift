@@ -7,7 +7,7 @@ internal import DubTiming
 /// The gate: measures the finished file from outside, and adds how the lines came out.
 struct InspectStage: Stage {
     let signature = StageSignature(
-        name: "inspect", version: 4,
+        name: "inspect", version: 5,
         inputs: [
             .one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed"), .one("source"),
             .one("pieces"), .list("heard"), .optional("gate"),
@@ -80,6 +80,9 @@ struct InspectStage: Stage {
         var lines = Verdict.Lines()
         for line in placement.lines {
             lines.total += 1
+            if let missing = line.missing {
+                lines.glossary = (lines.glossary ?? 0) + (missing.isEmpty ? 0 : 1)
+            }
             if line.engines.isFallback { lines.fallback += 1 }
             if line.engines.isDraft { lines.draft += 1 }
             switch line.placed.outcome {
@@ -102,7 +105,8 @@ struct InspectStage: Stage {
         }
         // A profile raises or lowers the whole, the dialogue with it.
         let change = mixed.dialogue.flatMap { now in mixed.source.dialogue.map { now - $0 - mixed.level } }
-        return [
+        let glossary = lines.glossary.map { [count("lines.glossary", $0, tolerated: 0, else: .review)] } ?? []
+        return glossary + [
             count(
                 "lines.not-voiced", lines.notVoiced, tolerated: 0,
                 else: lines.voiced == 0 || Double(lines.notVoiced) > max(1, tolerated * Double(lines.total))

@@ -61,6 +61,8 @@ public struct Verdict: Codable, Hashable, Sendable {
         public var fallback = 0
         /// Translated or spoken by an engine that is only good enough for a draft.
         public var draft = 0
+        /// Without a term that the glossary asks for; `nil` where it asks for none.
+        public var glossary: Int?
     }
 
     /// The shape of this document: 1.

@@ -6,11 +6,12 @@ internal import DubWorkers
 /// Translates the lines of a chunk, each with the lines around it in sight.
 ///
 /// Where the engine's words for a line are refused (another language, an answer instead of a translation), the next
-/// engine is asked, and the line says so.
+/// engine is asked, and the line says so. Terms of the glossary are given to the engine in the words that they are to
+/// have; where it does not keep to them it is asked again with the terms in quotes.
 struct TranslateStage: Stage {
     let engines: Engines
     let signature = StageSignature(
-        name: "translate", version: 1, inputs: [.one("lines")], outputs: [.one("lines")],
+        name: "translate", version: 2, inputs: [.one("lines")], outputs: [.one("lines")],
         parameters: ["to": "", "model": "auto"], resource: .worker)
 
     /// How many lines on either side an engine sees.
@@ -40,6 +41,7 @@ struct TranslateStage: Stage {
         let candidates = try candidates(inputs, chunk.language)
         let texts = chunk.lines.map(\.text)
         let source = chunk.language
+        let terms = chunk.lines.map { $0.terms?[target] }
         let translations = try await withThrowingTaskGroup(of: (Int, Translation).self) { group in
             for index in texts.indices {
                 group.addTask {
@@ -47,7 +49,7 @@ struct TranslateStage: Stage {
                         text: texts[index], before: Array(texts[max(0, index - Self.context)..<index]),
                         after: Array(texts[(index + 1)...].prefix(Self.context)), source: source.primary,
                         target: target.primary)
-                    return (index, try await translate(request, candidates))
+                    return (index, try await translate(request, terms[index], candidates))
                 }
             }
             var translations = [Translation?](repeating: nil, count: texts.count)
@@ -59,12 +61,12 @@ struct TranslateStage: Stage {
     }
 
     private func translate(
-        _ request: TranslationCall.Request, _ candidates: [Engines.Engine]
+        _ request: TranslationCall.Request, _ glossary: Glossary?, _ candidates: [Engines.Engine]
     ) async throws -> Translation {
         var notes: [String] = []
         for engine in candidates {
             do {
-                let answer = try await TranslationCall(batcher: engines.batcher, model: engine.name).translate(request)
+                let answer = try await answer(request, glossary, engine)
                 return Translation(
                     text: answer.value.text, origin: .machine, engine: engine.name,
                     notes: notes + (engine.isDraft || answer.value.isDraft == true ? ["draft engine"] : [])
@@ -74,6 +76,42 @@ struct TranslateStage: Stage {
             }
         }
         return Translation(text: "", origin: .machine, notes: notes + ["not translated"])
+    }
+
+    /// The engine's words, with the terms of the glossary if it can be brought to them.
+    private func answer(
+        _ request: TranslationCall.Request, _ glossary: Glossary?, _ engine: Engines.Engine
+    ) async throws -> Answer<TranslationCall.Output> {
+        let call = TranslationCall(batcher: engines.batcher, model: engine.name)
+        guard let glossary else { return try await call.translate(request) }
+        var first: Answer<TranslationCall.Output>?
+        for quotes in [("", ""), ("“", "”")] {
+            var given = request
+            given.text = glossary.applied(to: request.text, quotes: quotes)
+            do {
+                var answer = try await call.translate(given)
+                answer.value.text = Self.unquoted(answer.value.text, glossary, like: request.text)
+                if glossary.missing(in: answer.value.text).isEmpty { return answer }
+                first = first ?? answer
+            } catch let error as DubError where error.code == .workerRejectedOutput {
+                // With foreign words in it the line was refused; perhaps it is not without.
+                continue
+            }
+        }
+        if let first { return first }
+        return try await call.translate(request)
+    }
+
+    /// Without quotes around terms that the line did not have.
+    private static func unquoted(_ text: String, _ glossary: Glossary, like source: String) -> String {
+        guard !source.contains(where: "“”\"«»".contains) else { return text }
+        var text = text
+        for name in glossary.terms.values {
+            for (open, close) in [("“", "”"), ("\"", "\""), ("«", "»"), ("'", "'")] {
+                text = text.replacing(open + name + close, with: name)
+            }
+        }
+        return text
     }
 }
 
