@@ -30,6 +30,8 @@ final class ProgressDisplay: Sendable {
 
     private struct State {
         var items: [Int: Item] = [:]
+        /// By stage of the pipeline.
+        var weights: [String: Double] = [:]
         var total = 0
         var finished = 0
         var drawn = 0
@@ -39,8 +41,9 @@ final class ProgressDisplay: Sendable {
 
     /// How much of an item's work a stage is, roughly: measured on the default engines.
     private static let weights: [String: Double] = [
-        "probe": 1, "extract": 1, "chunk": 3, "detect": 2, "transcribe": 30, "translate": 45, "synthesize": 8,
-        "mix": 4, "remux": 1, "inspect": 3, "measure": 2, "normalise": 5, "verify": 2,
+        "probe": 1, "extract": 1, "chunk": 3, "separate": 20, "detect": 2, "transcribe": 25, "embed": 4,
+        "translate": 40, "synthesize": 5, "mix": 4, "remux": 3, "hear": 15, "inspect": 3, "measure": 2, "normalise": 5,
+        "verify": 2,
     ]
 
     private let state = Locked(State())
@@ -52,9 +55,12 @@ final class ProgressDisplay: Sendable {
         isInteractive = Console.isInteractive && !isQuiet
     }
 
-    /// Tells how many items there are.
-    func begin(items: Int) {
-        state.withLock { $0.total = items }
+    /// Tells how many items there are, and through which stages each of them goes.
+    func begin(items: Int, stages: [String]) {
+        state.withLock {
+            $0.total = items
+            $0.weights = stages.reduce(into: [:]) { $0[$1] = Self.weights[$1] ?? 1 }
+        }
     }
 
     /// Takes an event in and draws, at most ten times a second.
@@ -100,14 +106,15 @@ final class ProgressDisplay: Sendable {
             let name = state.items[item]?.name ?? ""
             return "\(name): \(node) failed (\(error.code)), attempt \(attempt + 1) follows"
         case .nodeFinished(let item, let stage, let node, let cached, _):
-            var isComplete = false
             state.items[item]?.update(stage) {
                 $0.running[node] = nil
                 $0.done += 1
                 if cached { $0.cached += 1 }
-                isComplete = $0.done == $0.count && $0.cached < $0.count
             }
-            guard isComplete, !Console.isInteractive, let shown = state.items[item] else { return nil }
+        case .stageFinished(let item, let stage):
+            guard !Console.isInteractive, let shown = state.items[item],
+                let count = shown.stages.first(where: { $0.name == stage }), count.cached < count.done
+            else { return nil }
             return "\(shown.name): \(stage) done (\(Console.time((ContinuousClock.now - shown.began).seconds)))"
         case .nodeFailed(let item, let stage, let node, let error):
             state.items[item]?.update(stage) { $0.running[node] = nil }
@@ -132,7 +139,7 @@ final class ProgressDisplay: Sendable {
         state.lastDraw = .now
         var lines: [String] = []
         if state.total > 1 { lines.append("\(state.finished) of \(state.total) files done") }
-        for (_, item) in state.items.sorted(by: { $0.key < $1.key }) { lines += Self.lines(item) }
+        for (_, item) in state.items.sorted(by: { $0.key < $1.key }) { lines += Self.lines(item, state.weights) }
         var size = winsize()
         let width = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
         let cut = lines.map { String($0.prefix(width - 1)) }
@@ -140,8 +147,8 @@ final class ProgressDisplay: Sendable {
         state.drawn = cut.count
     }
 
-    private static func lines(_ item: Item) -> [String] {
-        let fraction = fraction(item)
+    private static func lines(_ item: Item, _ weights: [String: Double]) -> [String] {
+        let fraction = fraction(item, weights)
         let elapsed = (ContinuousClock.now - item.began).seconds
         let width = 24
         let filled = Int((fraction * Double(width)).rounded())
@@ -157,7 +164,7 @@ final class ProgressDisplay: Sendable {
     }
 
     /// How much of an item is done, 0…1: stages by weight, each by its nodes.
-    private static func fraction(_ item: Item) -> Double {
+    private static func fraction(_ item: Item, _ weights: [String: Double]) -> Double {
         var done = 0.0
         var total = 0.0
         for (name, weight) in weights {

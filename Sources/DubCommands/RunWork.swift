@@ -1,4 +1,5 @@
 internal import DubCore
+internal import DubGraph
 internal import DubRunner
 internal import DubWorkers
 internal import Foundation
@@ -20,7 +21,7 @@ struct RunWork {
             damage.take($0)
             display.show($0)
         }
-        display.begin(items: request.files.count)
+        display.begin(items: request.files.count, stages: session.graph.steps.map(\.name))
         let work = Task { try await session.run() }
         let interruption = Interruption {
             display.end()

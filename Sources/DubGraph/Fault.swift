@@ -55,7 +55,7 @@ extension DubError {
 }
 
 /// What to say of a word that is none of the candidates: the one that was meant, or all that there are.
-func hint(_ word: String, among candidates: some Sequence<String>) -> String {
+public func hint(_ word: String, among candidates: some Sequence<String>) -> String {
     let known = Set(candidates).sorted()
     if let near = suggestion(for: word, among: known) { return "Did you mean `\(near)`?" }
     return known.isEmpty ? "Leave it away." : "There is \(known.joined(separator: ", "))."

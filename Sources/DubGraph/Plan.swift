@@ -135,6 +135,9 @@ public struct Plan: Sendable {
     /// Takes a node whose inputs are all there; `nil` when every such node was taken.
     public mutating func popReady() -> Int? { ready.popLast() }
 
+    /// Whether all nodes of a step are there and settled: done, not needed, or lost within what is tolerated.
+    public func isComplete(step: Int) -> Bool { groups[step].isComplete }
+
     /// Whether every node that can exist is done, was not needed, or was lost within what is tolerated.
     public var isFinished: Bool { openSteps == 0 }
 

@@ -17,6 +17,8 @@ public enum RunEvent: Sendable {
     case nodeFinished(item: Int, stage: String, node: String, cached: Bool, seconds: Double)
     /// A node failed for good.
     case nodeFailed(item: Int, stage: String, node: String, error: DubError)
+    /// All nodes of a stage are done, and no more will come.
+    case stageFinished(item: Int, stage: String)
     /// An item is finished, or as far as it gets.
     case itemFinished(ItemRecord)
 }

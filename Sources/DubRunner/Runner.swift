@@ -61,6 +61,9 @@ public struct Runner: Sendable {
                 for (step, count) in announcement.news(of: result.plan) {
                     observe(.unfolded(item: item.index, stage: graph.steps[step].name, count: count))
                 }
+                for step in announcement.ends(in: result.plan) {
+                    observe(.stageFinished(item: item.index, stage: graph.steps[step].name))
+                }
                 if !again.isEmpty {
                     let jobs = again
                     again = []
@@ -184,9 +187,20 @@ enum Outcome: Sendable {
 /// Tells how many nodes of each stage there are, when that has changed.
 private struct Announcement {
     private var counts: [Int]
+    private var open: [Int]
     private var seen = 0
 
-    init(_ graph: Graph) { counts = [Int](repeating: 0, count: graph.steps.count) }
+    init(_ graph: Graph) {
+        counts = [Int](repeating: 0, count: graph.steps.count)
+        open = Array(graph.steps.indices)
+    }
+
+    /// Steps that came to their end since this was last asked.
+    mutating func ends(in plan: Plan) -> [Int] {
+        let ended = open.filter { plan.isComplete(step: $0) }
+        if !ended.isEmpty { open.removeAll { plan.isComplete(step: $0) } }
+        return ended
+    }
 
     mutating func news(of plan: Plan) -> [(step: Int, count: Int)] {
         guard seen < plan.nodes.count else { return [] }

@@ -54,6 +54,39 @@ import Testing
     }
 }
 
+@Suite struct CheckNameTests {
+    @Test("thresholds for a check that is none are refused, and the one that was meant is named")
+    func unknown() throws {
+        let rule = GateRules.Rule(most: 0.2)
+        let error = #expect(throws: DubError.self) {
+            try GateRules(checks: ["speech.iuo": rule]).checked(at: "gate.yaml")
+        }
+        #expect(error?.code.name == "gate.invalid" && error?.what.contains("`speech.iou`") == true)
+        #expect(throws: DubError.self) {
+            try GateRules(checks: [:], profiles: ["web": ["loudnes.change": rule]]).checked(at: "gate.yaml")
+        }
+        #expect(throws: Never.self) { try GateRules(checks: ["speech.iou": rule]).checked(at: "gate.yaml") }
+    }
+
+    @Test("every check that is named in the sources and the guide has its place among the names")
+    func complete() throws {
+        let root = URL(filePath: #filePath).appending(path: "../../..").standardized
+        let guide = try String(contentsOf: root.appending(path: "docs/verdict.md"), encoding: .utf8)
+        let told = Set(guide.matches(of: /\n\| `([a-z]+(?:\.[a-z0-9-]+)+)`/).map { String($0.1) })
+        #expect(told.count > 20 && told.subtracting(Verdict.Check.names).isEmpty, "\(told)")
+        let families = Set(Verdict.Check.names.map { $0.prefix { $0 != "." } })
+        for room in ["Inspect", "Loudness"] {
+            let folder = root.appending(path: "Sources/DubStages/\(room)")
+            for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {
+                let text = try String(contentsOf: file, encoding: .utf8)
+                let names = text.matches(of: /"([a-z]+(?:\.[a-z0-9-]+)+)"/).map { String($0.1) }
+                    .filter { name in families.contains(name.prefix { $0 != "." }) }
+                #expect(Set(names).subtracting(Verdict.Check.names).isEmpty, "\(file.lastPathComponent): \(names)")
+            }
+        }
+    }
+}
+
 @Suite struct EnginesTests {
     private func withEngines(_ body: (Engines) async throws -> Void) async throws {
         try await withScratch { scratch in

@@ -69,6 +69,8 @@ private enum Programme: String, CaseIterable, Sendable {
         #expect(LoudnessAim.corrected(-10, measured: -15, wanted: -23, least: -14) == -14)
         #expect(LoudnessAim.corrected(-14, measured: -18, wanted: -23, least: -14) == nil)
         #expect(LoudnessAim.corrected(-14, measured: -25, wanted: -23, least: -14) == -12)
+        #expect(LoudnessAim.corrected(-10, measured: -20.2, wanted: -23, step: 0.5) == -13)
+        #expect(LoudnessAim.stepped(-2.74, 0.5) == -2.5 && LoudnessAim.stepped(-2.74, 0) == -2.74)
     }
 }
 

@@ -28,7 +28,7 @@ struct CastVoices: Codable, Hashable, Sendable {
 struct CastStage: Stage {
     let engines: Engines
     let signature = StageSignature(
-        name: "cast", version: 1, inputs: [.one("speakers"), .optional("cast"), .optional("edits")],
+        name: "cast", version: 2, inputs: [.one("speakers"), .optional("cast"), .optional("edits")],
         outputs: [.one("voices"), .one("cast")], parameters: ["to": "", "engine": "auto"])
 
     func models(for inputs: StageInputs, in store: any Store) throws -> [ModelIdentity] {
@@ -95,7 +95,9 @@ struct CastStage: Stage {
     }
 
     /// Who is found, and who is named in a script that a person handed in: such a name sounds like whoever is heard in
-    /// its lines.
+    /// its lines, and stands for them altogether where they are named in no line any more.
+    ///
+    /// Whoever is found keeps a place, whether a line is theirs or not: so an edited script leaves every voice as it was.
     private static func roles(_ found: Diarization, _ names: [String: String], _ script: Script?) -> [Role] {
         var roles = found.speakers.map { Role(name: names[$0.name] ?? $0.name, pitch: $0.pitch, found: $0) }
         var spans: [String: [Span]] = [:]
@@ -103,16 +105,19 @@ struct CastStage: Stage {
             guard let speaker = line.speaker, !roles.contains(where: { $0.name == speaker }) else { continue }
             spans[speaker, default: []].append(Span(start: line.start.seconds, end: line.end.seconds))
         }
+        let isNamedThroughout = script?.lines.allSatisfy { $0.speaker != nil } ?? false
+        let said = Set(script?.lines.compactMap(\.speaker) ?? [])
         for (name, own) in spans.sorted(by: { ($0.value[0].start, $0.key) < ($1.value[0].start, $1.key) }) {
             let heard = found.speaker(in: own)
             let like = found.speakers.first { $0.name == heard } ?? found.speakers.first
-            roles.append(Role(name: name, pitch: like?.pitch, found: like))
+            let place = roles.firstIndex { $0.found?.name == like?.name && !said.contains($0.name) }
+            if isNamedThroughout, let place {
+                roles[place].name = name
+            } else {
+                roles.append(Role(name: name, pitch: like?.pitch, found: like))
+            }
         }
-        guard let script, script.lines.contains(where: { $0.speaker != nil }) else { return roles }
-        // Whom a person has renamed throughout no longer speaks, and the name has the voice.
-        let said = Set(script.lines.compactMap(\.speaker))
-        let silent = script.lines.contains { $0.speaker == nil }
-        return silent ? roles : roles.filter { said.contains($0.name) }
+        return roles
     }
 
     /// The cast as it is now, with all that was chosen: a starting point, and what keeps the voices in other episodes.

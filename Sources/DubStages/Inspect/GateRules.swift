@@ -101,6 +101,10 @@ public struct GateRules: Codable, Hashable, Sendable {
         }
         let all = [("checks", checks)] + (profiles ?? [:]).map { ("profiles.\($0.key)", $0.value) }
         for (part, rules) in all {
+            if let name = rules.keys.filter({ !Verdict.Check.names.contains($0) }).min() {
+                throw Self.invalid(
+                    "\(part).\(name) is no check. \(hint(name, among: Verdict.Check.names))", place)
+            }
             for (name, rule) in rules where !rule.isSound {
                 throw Self.invalid(
                     "\(part).\(name) needs one of most, least and within, and review beyond it.", place)

@@ -52,11 +52,18 @@ enum LoudnessAim {
     static let dead = 0.4
 
     /// The gain to try next, dB; `nil` where the last one was good enough, or is `least` and cannot be less.
+    ///
+    /// - Parameter step: gains are multiples of it; 0 for any. Coarse ones stay the same where little of the sound does
+    ///   not, and with them every sample of the rest.
     static func corrected(
-        _ gain: Double, measured: Double, wanted: Double, least: Double = -.infinity
+        _ gain: Double, measured: Double, wanted: Double, least: Double = -.infinity, step: Double = 0
     ) -> Double? {
         guard abs(measured - wanted) > dead else { return nil }
-        let better = max(gain - (measured - wanted), least)
+        let better = max(stepped(gain - (measured - wanted), step), least)
         return better == gain ? nil : better
+    }
+    /// The multiple of a step that is nearest.
+    static func stepped(_ gain: Double, _ step: Double) -> Double {
+        step > 0 ? (gain / step).rounded() * step : gain
     }
 }

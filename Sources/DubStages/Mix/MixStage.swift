@@ -13,7 +13,7 @@ internal import Foundation
 /// what that keeps and what it loses.
 struct MixStage: Stage {
     let signature = StageSignature(
-        name: "mix", version: 3,
+        name: "mix", version: 4,
         inputs: [
             .one("media"), .one("info"), .one("placement"), .list("takes"), .optional("bed"), .optional("record"),
         ],
@@ -25,6 +25,10 @@ struct MixStage: Stage {
     /// By how much at most the voice is turned down for what lies under it, dB: beyond that the bed is the louder one, and
     /// the voice would sink in it while the sum still measures too loud.
     private static let yield = 4.0
+    /// Gains of the voice are multiples of this, dB, and those of a profile of `levelStep`: a line that is voiced anew
+    /// changes how loud all takes are by a trifle, and is not to change the samples of every other line.
+    private static let voiceStep = 0.5
+    private static let levelStep = 0.1
     /// So much under a profile's ceiling true peaks are held, dB: lossy codecs move them.
     private static let codecMargin = 1.2
     /// How often a mix is made for a profile, where two gains have to settle.
@@ -100,11 +104,12 @@ struct MixStage: Stage {
         _ cancellation: Cancellation, progress: (Double) -> Void
     ) throws -> MixReport {
         let source = layer.pass.measure
-        let start = natural.flatMap { natural in source.dialogue.map { $0 - natural } } ?? 0
+        let start = LoudnessAim.stepped(
+            natural.flatMap { natural in source.dialogue.map { $0 - natural } } ?? 0, voiceStep)
         var gain = start
         var level = 0.0
         if let profile, let now = profile.isOfDialogue ? source.dialogue : source.integrated {
-            level = profile.target - now
+            level = LoudnessAim.stepped(profile.target - now, levelStep)
         }
         var ceiling = profile.map { $0.ceiling - codecMargin }
         for attempt in 1... {
@@ -112,9 +117,11 @@ struct MixStage: Stage {
                 layer, gain: gain, levelling: ceiling.map { Levelling(gain: level, ceiling: $0) }, to: output,
                 cancellation, progress: progress)
             var isDone = true
-            func correct(_ value: inout Double, _ now: Double?, _ wanted: Double?, least: Double = -.infinity) {
+            func correct(
+                _ value: inout Double, _ now: Double?, _ wanted: Double?, least: Double = -.infinity, step: Double
+            ) {
                 guard let now, let wanted,
-                    let better = LoudnessAim.corrected(value, measured: now, wanted: wanted, least: least)
+                    let better = LoudnessAim.corrected(value, measured: now, wanted: wanted, least: least, step: step)
                 else { return }
                 (value, isDone) = (better, false)
             }
@@ -123,8 +130,10 @@ struct MixStage: Stage {
                     // What the takes lack is measured against what the source would be at this level.
                     let spoken = source.dialogue.map { $0 + level }
                     let now = profile.isOfDialogue ? dialogue.integrated : whole.integrated
-                    if !profile.isOfDialogue { correct(&gain, dialogue.integrated, spoken, least: start - yield) }
-                    correct(&level, now, profile.target)
+                    if !profile.isOfDialogue {
+                        correct(&gain, dialogue.integrated, spoken, least: start - yield, step: voiceStep)
+                    }
+                    correct(&level, now, profile.target, step: levelStep)
                     if isDone, let held = ceiling, let peak = whole.truePeak, peak > profile.ceiling - 3,
                         let coded = try codedPeak(of: output, layer, cancellation),
                         coded > profile.ceiling - 0.2
@@ -132,7 +141,7 @@ struct MixStage: Stage {
                         (ceiling, isDone) = (held - (coded - profile.ceiling + 0.4), false)
                     }
                 } else {
-                    correct(&gain, dialogue.integrated, source.dialogue, least: start - yield)
+                    correct(&gain, dialogue.integrated, source.dialogue, least: start - yield, step: voiceStep)
                 }
                 if !isDone { continue }
             }
