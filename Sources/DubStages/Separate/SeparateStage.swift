@@ -13,7 +13,7 @@ internal import Foundation
 struct SeparateStage: Stage {
     let engines: Engines
     let signature = StageSignature(
-        name: "separate", version: 1, inputs: [.one("media"), .one("info")], outputs: [.one("bed"), .one("record")],
+        name: "separate", version: 2, inputs: [.one("media"), .one("info")], outputs: [.one("bed"), .one("record")],
         parameters: ["bed": "auto", "model": "auto"], resource: .worker)
 
     /// How much goes to the model at once, in seconds: pieces run side by side.
@@ -139,6 +139,7 @@ struct SeparateStage: Stage {
         let voices = try speech.map { try SampleQueue($0, as: mono, cancellation) }
         var encoder = try AudioEncoder.create(
             output, codec: .flac, format: AudioFormat(sampleRate: mono.sampleRate, layout: Self.layout(of: width)))
+        let level = Self.level / taken.gain
         let step = 16_384
         var at: Int64 = 0
         while at < taken.frames {
