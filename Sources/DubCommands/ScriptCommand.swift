@@ -13,7 +13,8 @@ struct ScriptCommand: AsyncParsableCommand {
               dubmill script import film.csv --into dubbed/film.es.script.json
               dubmill run film.mp4 --to es --script dubbed/film.es.script.json --out dubbed
 
-            Formats go by the extension: .json and .csv hold everything, .srt and .vtt one language.
+            Formats go by the extension: .json and .csv hold everything, .srt, .vtt and .ttml one
+            language.
             """,
         subcommands: [Export.self, Import.self])
 
@@ -23,7 +24,7 @@ struct ScriptCommand: AsyncParsableCommand {
             abstract: "Write a script in another format: JSON, CSV, SRT or WebVTT.")
 
         @Argument(help: "The script that a run left.", completion: .file(extensions: ["json"])) var script: String
-        @Argument(help: "The file to write: .json, .csv, .srt or .vtt.") var output: String
+        @Argument(help: "The file to write: .json, .csv, .srt, .vtt or .ttml.") var output: String
         @Option(help: "The language of subtitles; what is said where it is not given and there is no translation.")
         var language: String?
 

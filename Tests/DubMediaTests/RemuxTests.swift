@@ -1,6 +1,7 @@
 import DubCore
 import DubMedia
 import Foundation
+import FoundationXML
 import Testing
 
 @Suite("remuxing", .needsFFmpeg)
@@ -280,6 +281,20 @@ struct SubtitleFileTests {
                 text
                     == "1\n00:00:00,250 --> 00:00:01,000\nUno\n\n2\n00:00:02,000 --> 00:00:03,500\nDos <b>\n& tres\n\n"
             )
+        }
+    }
+
+    @Test("TTML is well-formed, says the language, and breaks lines")
+    func ttml() async throws {
+        try await withScratch { scratch in
+            try SubtitleFile.write(cues, to: scratch.path("a.ttml"), format: .ttml, language: Language("es"))
+            let document = try XMLDocument(contentsOf: URL(filePath: scratch.path("a.ttml")))
+            let root = try #require(document.rootElement())
+            #expect(root.attribute(forName: "xml:lang")?.stringValue == "es")
+            let lines = try root.nodes(forXPath: "//*[local-name()='p']").compactMap { $0 as? XMLElement }
+            let times = lines.map { ($0.attributes ?? []).compactMap(\.stringValue) }
+            #expect(times == [["00:00:00.250", "00:00:01.000"], ["00:00:02.000", "00:00:03.500"]])
+            #expect(lines.last?.children?.compactMap(\.stringValue) == ["Dos <b>", "", "& tres"])
         }
     }
 

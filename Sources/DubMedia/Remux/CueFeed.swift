@@ -100,6 +100,11 @@ struct CueFeed {
             return Array(
                 text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
                     .utf8)
+        case AV_CODEC_ID_TTML:
+            // What goes into a `p`: character data and line breaks (W3C TTML2, 8.1.5 and 8.1.7).
+            return Array(
+                text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+                    .replacing("\n", with: "<br/>").utf8)
         default:
             return Array(text.utf8)
         }
@@ -110,14 +115,20 @@ struct CueFeed {
         stream.pointee.codecpar.pointee.codec_type = AVMEDIA_TYPE_SUBTITLE
         stream.pointee.codecpar.pointee.codec_id = codec
         stream.pointee.time_base = unit
-        guard codec == AV_CODEC_ID_MOV_TEXT else { return }
-        guard let room = av_mallocz(textSampleEntry.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else {
+        let header: [UInt8]
+        switch codec {
+        case AV_CODEC_ID_MOV_TEXT: header = textSampleEntry
+        // Tells FFmpeg's muxer that packets are paragraphs and not whole documents.
+        case AV_CODEC_ID_TTML: header = Array("lavc-ttmlenc".utf8)
+        default: return
+        }
+        guard let room = av_mallocz(header.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else {
             throw DubError.noMemory("subtitles")
         }
         let bytes = room.assumingMemoryBound(to: UInt8.self)
-        bytes.update(from: textSampleEntry, count: textSampleEntry.count)
+        bytes.update(from: header, count: header.count)
         stream.pointee.codecpar.pointee.extradata = bytes
-        stream.pointee.codecpar.pointee.extradata_size = Int32(textSampleEntry.count)
+        stream.pointee.codecpar.pointee.extradata_size = Int32(header.count)
     }
 
     /// The tail of a `tx3g` sample entry (3GPP TS 26.245, 5.16): bottom centre, white, one sans-serif font of 18.
@@ -140,23 +151,37 @@ public enum SubtitleFile {
         case srt
         /// WebVTT.
         case vtt
+        /// W3C Timed Text, as broadcasters take it.
+        case ttml
+
+        /// Codec and muxer.
+        fileprivate var writer: (codec: AVCodecID, muxer: String) {
+            switch self {
+            case .srt: (AV_CODEC_ID_SUBRIP, "srt")
+            case .vtt: (AV_CODEC_ID_WEBVTT, "webvtt")
+            case .ttml: (AV_CODEC_ID_TTML, "ttml")
+            }
+        }
     }
 
     /// Writes cues with FFmpeg's muxers: under a temporary name, then under the final one.
     ///
     /// - Parameters:
     ///   - cues: in any order; empty ones are left out.
-    ///   - language: noted where the format can say it; neither of these two can, so the name should.
+    ///   - language: noted in TTML; the other two cannot say it, so the name should.
     /// - Throws: `output.unwritable`, `media.failed`.
     public static func write(
         _ cues: [Cue], to path: String, format: Format, language: Language? = nil
     ) throws {
-        let codec = format == .srt ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_WEBVTT
-        var muxer = try Muxer.create(
-            path, format: format == .srt ? "srt" : "webvtt", cancellation: Cancellation())
+        let (codec, name) = format.writer
+        var muxer = try Muxer.create(path, format: name, cancellation: Cancellation())
         let stream = try muxer.addStream()
         try CueFeed.describe(stream, codec: codec)
-        if let language { av_dict_set(&stream.pointee.metadata, "language", language.container, 0) }
+        if let language {
+            // TTML's `xml:lang` is a BCP 47 tag.
+            let name = format == .ttml ? language.tag : language.container
+            av_dict_set(&stream.pointee.metadata, "language", name, 0)
+        }
         try muxer.writeHeader()
         var feed = CueFeed(stream: 0, codec: codec, cues: cues, end: nil, sink: muxer.sink, offset: 0)
         try feed.advance(to: nil)

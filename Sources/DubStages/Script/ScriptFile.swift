@@ -8,7 +8,8 @@ extension DubError.Code {
     public static let scriptInvalid = Self(name: "script.invalid")
 }
 
-/// Scripts as files that people edit: JSON (everything), CSV (a row a line), SRT and WebVTT (one language).
+/// Scripts as files that people edit: JSON (everything), CSV (a row a line), SRT and WebVTT (one language); TTML is
+/// written alone.
 public enum ScriptFile {
     /// A file format, told by the extension.
     public enum Format: String, Sendable, CaseIterable {
@@ -16,16 +17,17 @@ public enum ScriptFile {
         case csv
         case srt
         case vtt
+        case ttml
 
         /// The format of a path's extension.
         ///
-        /// - Throws: `script.invalid` naming the four that there are.
+        /// - Throws: `script.invalid` naming those that there are.
         public init(path: String) throws(DubError) {
             let suffix = (path as NSString).pathExtension.lowercased()
             guard let format = Format(rawValue: suffix) else {
                 throw DubError(
                     .scriptInvalid, "“.\(suffix)” is no format of scripts.", at: path,
-                    fix: "Use a name that ends in .json, .csv, .srt or .vtt.")
+                    fix: "Use a name that ends in .json, .csv, .srt, .vtt or (to write) .ttml.")
             }
             self = format
         }
@@ -40,6 +42,10 @@ public enum ScriptFile {
         case .json: script = try json(path)
         case .csv: script = try csv(path)
         case .srt, .vtt: script = try await subtitles(path, target)
+        case .ttml:
+            throw DubError(
+                .scriptInvalid, "TTML is written and not read.", at: path,
+                fix: "Hand in the script as .json or .csv, or the subtitles as .srt or .vtt.")
         }
         for line in script.lines {
             guard line.start >= .zero, line.end > line.start else {
@@ -57,18 +63,19 @@ public enum ScriptFile {
     ///
     /// - Throws: `output.unwritable`.
     public static func write(_ script: Script, to path: String, target: Language?) async throws {
-        switch try Format(path: path) {
+        let format = try Format(path: path)
+        switch format {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             try store(encoder.encode(script), path)
         case .csv: try store(Data(csv(script).utf8), path)
-        case .srt, .vtt:
-            let format: SubtitleFile.Format = path.lowercased().hasSuffix("srt") ? .srt : .vtt
+        case .srt, .vtt, .ttml:
+            let kind: SubtitleFile.Format = format == .srt ? .srt : format == .vtt ? .vtt : .ttml
             let cues = Captions.cues(script, target: target)
             let language = target ?? script.language
             try await MediaThread.run { _ in
-                try SubtitleFile.write(cues, to: path, format: format, language: language)
+                try SubtitleFile.write(cues, to: path, format: kind, language: language)
             }
         }
     }
