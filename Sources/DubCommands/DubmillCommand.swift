@@ -24,8 +24,8 @@ public struct DubmillCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ReportCommand.self,
             LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
-            CastCommand.self, InspectCommand.self, StoreCommand.self, SignCommand.self, PipelineCommand.self, ModelsCommand.self,
-            DoctorCommand.self,
+            CastCommand.self, InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self,
+            CopyCommand.self, SignCommand.self, DoctorCommand.self,
             BenchCommand.self,
         ])
 

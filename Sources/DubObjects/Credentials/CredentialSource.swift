@@ -119,7 +119,8 @@ public struct StoreSettings: Sendable, Hashable {
         guard !chosen.isEmpty, chosen.utf8.allSatisfy({ $0 == 45 || 48...57 ~= $0 || 97...122 ~= $0 || 65...90 ~= $0 })
         else {
             throw DubError(
-                .objectAddress, "“\(chosen)” is no name of a region.", at: "region", fix: "Give one such as eu-central-1.")
+                .objectAddress, "“\(chosen)” is no name of a region.", at: "region",
+                fix: "Give one such as eu-central-1.")
         }
         self.region = chosen
         let address =

@@ -58,7 +58,8 @@ struct SharedFiles {
         for line in text.split(whereSeparator: \.isNewline) {
             let content = Quantity.trimmed(line)
             if content.hasPrefix("["), let end = content.firstIndex(of: "]") {
-                let words = content[content.index(after: content.startIndex)..<end].split(whereSeparator: \.isWhitespace)
+                let words = content[content.index(after: content.startIndex)..<end].split(
+                    whereSeparator: \.isWhitespace)
                 section = words.joined(separator: " ")
                 if let section { found[section, default: [:]].merge([:]) { $1 } }
             } else if let section, line.first?.isWhitespace == false, !content.hasPrefix("#"),

@@ -14,7 +14,8 @@ extension ObjectStore {
     /// - Throws: `object.exists` for `createOnly`; `input.missing`; `object.denied`, `object.missing` for a bucket that
     ///   is not there, `object.damaged`, `object.unavailable`; errors of HTTP; `CancellationError`.
     @discardableResult
-    public func put(fileAt path: String, to name: ObjectName, options: PutOptions = PutOptions()) async throws -> Entry {
+    public func put(fileAt path: String, to name: ObjectName, options: PutOptions = PutOptions()) async throws -> Entry
+    {
         try options.check(at: "\(name)")
         guard let state = FileState(path: path) else {
             throw DubError(

@@ -55,7 +55,7 @@ public struct ObjectStore: Sendable {
     let region: String
     let source: CredentialSource
     let limits: Limits
-    let retries: RetryPolicy
+    var retries: RetryPolicy
 
     /// Speaks to the store that `settings` name, with credentials from `source`.
     public init(
@@ -75,7 +75,8 @@ public struct ObjectStore: Sendable {
     /// - Parameter headers: what has to be sent with the request, to the letter, besides `Host`.
     /// - Throws: `object.expiry`; `credentials.missing`.
     public func presigned(
-        _ name: ObjectName, method: String = "GET", expires: Duration, headers: HTTPHeaders = [:], at date: Date = Date()
+        _ name: ObjectName, method: String = "GET", expires: Duration, headers: HTTPHeaders = [:],
+        at date: Date = Date()
     ) async throws -> String {
         let signer = SigV4(credentials: try await source.credentials(), region: region)
         var request = endpoint.request(method, name)

@@ -79,7 +79,8 @@ public enum Encryption: Sendable, Hashable {
 }
 
 /// 32 bytes that the store encrypts with and does not keep. No description of it shows them.
-public struct CustomerKey: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+public struct CustomerKey: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
+{
     private let bytes: Data
 
     /// Adopts 32 bytes; `nil` for any other number.

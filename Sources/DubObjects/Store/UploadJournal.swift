@@ -68,7 +68,8 @@ final class UploadJournal: Sendable {
 
     /// What the part was that the store marked so.
     func digest(ofPart number: Int, tag: String) -> Digest? {
-        guard let part = parts[number], !tag.isEmpty, part.tag.replacing("\"", with: "") == tag.replacing("\"", with: "")
+        guard let part = parts[number], !tag.isEmpty,
+            part.tag.replacing("\"", with: "") == tag.replacing("\"", with: "")
         else { return nil }
         return part.digest
     }
