@@ -15,7 +15,7 @@ func external(_ product: String) -> Target.Dependency {
     let package =
         switch product {
         case "ArgumentParser": "swift-argument-parser"
-        case "Crypto": "swift-crypto"
+        case "Crypto", "CryptoExtras": "swift-crypto"
         case "GRDB": "GRDB.swift"
         case "Logging": "swift-log"
         default: product
@@ -64,7 +64,7 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
-        room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto"]),
+        room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto", "CryptoExtras"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
         room(
             "DubStages",

@@ -73,11 +73,7 @@ public struct SigV4: Sendable {
     public func presigned(
         _ request: S3Request, expires: Duration, at date: Date = Date()
     ) throws(DubError) -> String {
-        guard expires >= .seconds(1), expires <= Self.longestExpiry, expires.components.attoseconds == 0 else {
-            throw DubError(
-                .objectExpiry, "A signed address can be good for one second to seven days, in whole seconds.",
-                at: "an expiry of \(expires)", fix: "Give a time such as 3600s, 12h or 7d.")
-        }
+        try Self.check(expires: expires)
         var request = request
         let time = Timestamp(date)
         request.query += [
@@ -91,6 +87,20 @@ public struct SigV4: Sendable {
         return "\(request.url)&X-Amz-Signature=\(signature)"
     }
 
+    /// - Throws: `object.expiry` unless an address can be good for so long.
+    static func check(expires: Duration) throws(DubError) {
+        guard expires >= .seconds(1), expires <= longestExpiry, expires.components.attoseconds == 0 else {
+            throw DubError(
+                .objectExpiry, "A signed address can be good for one second to seven days, in whole seconds.",
+                at: "an expiry of \(expires)", fix: "Give a time such as 3600s, 12h or 7d.")
+        }
+    }
+
+    /// Lower-case hexadecimal digits.
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     private func scope(_ time: Timestamp) -> String { "\(time.day)/\(region)/\(service)/aws4_request" }
 
     private func signature(of canonical: Canonical, _ time: Timestamp) -> String {
@@ -100,11 +110,11 @@ public struct SigV4: Sendable {
             key = SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Data(part.utf8), using: key))
         }
         let code = HMAC<SHA256>.authenticationCode(for: Data(toSign.utf8), using: key)
-        return code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return Self.hex(code)
     }
 
     /// A request in the one form that both sides digest.
-    private struct Canonical {
+    struct Canonical {
         let text: String
         let signedHeaders: String
 
@@ -131,7 +141,7 @@ public struct SigV4: Sendable {
     }
 
     /// A moment as signatures write it, in UTC.
-    private struct Timestamp {
+    struct Timestamp {
         /// `20260131T235959Z`.
         let text: String
         /// `20260131`.

@@ -1,12 +1,10 @@
-import DubCore
-import DubHTTP
-import DubTestKit
-import Foundation
+internal import DubHTTP
+internal import Foundation
 
 /// Stands between a client and a server, and spoils what passes, request by request.
-final class FaultyProxy: Sendable {
+public final class FaultyProxy: Sendable {
     /// What happens to a request.
-    enum Fate: Sendable {
+    public enum Fate: Sendable {
         case pass
         /// The connection is closed before the server hears of it.
         case drop
@@ -21,17 +19,19 @@ final class FaultyProxy: Sendable {
     }
 
     /// The first lines of the requests that came.
-    let requests = Box<[String]>([])
+    public let requests = Box<[String]>([])
     /// Decides by the first line.
-    var rule: @Sendable (String) -> Fate {
+    public var rule: @Sendable (String) -> Fate {
         get { decide.value }
         set { decide.value = newValue }
     }
-    let address: String
+    /// `http://127.0.0.1:PORT`.
+    public let address: String
     private let decide = Box<@Sendable (String) -> Fate>({ _ in .pass })
     private let server: LoopbackServer
 
-    init(to target: String) throws {
+    /// Listens, and hands on to `target`, an address without a path.
+    public init(to target: String) throws {
         let requests = requests
         let decide = decide
         let client = HTTPClient()
