@@ -94,7 +94,8 @@ import Testing
             #expect(missing.status == 404 && missing.body == Data("no such thing".utf8))
             #expect(!FileManager.default.fileExists(atPath: path))
             #expect(try await client.download(request("whole"), to: path).body.isEmpty)
-            #expect(await failure { _ = try await client.download(request("whole"), to: path) }?.code == .outputUnwritable)
+            #expect(
+                await failure { _ = try await client.download(request("whole"), to: path) }?.code == .outputUnwritable)
             _ = try await client.download(request("range"), to: path, stretch: 3..<6)
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "gri345")
             for (asked, stretch) in [("range", Int64(2)..<5), ("whole", 0..<5)] {

@@ -13,8 +13,13 @@ public struct GoogleSigner: Sendable {
     /// - Throws: `credentials.missing` where it is none.
     public init(keyFile path: String) throws(DubError) {
         struct File: Decodable {
-            var client_email: String
-            var private_key: String
+            var account: String
+            var key: String
+
+            enum CodingKeys: String, CodingKey {
+                case account = "client_email"
+                case key = "private_key"
+            }
         }
         guard let data = FileManager.default.contents(atPath: path),
             let file = try? JSONDecoder().decode(File.self, from: data)
@@ -23,8 +28,8 @@ public struct GoogleSigner: Sendable {
                 .credentialsMissing, "This is no key file of a Google service account.", at: path,
                 fix: "Name the JSON file with client_email and private_key.")
         }
-        account = file.client_email
-        key = try RSAKey(pem: file.private_key, at: path)
+        account = file.account
+        key = try RSAKey(pem: file.key, at: path)
     }
 
     /// An address that carries its own permission: for this method and so long.
