@@ -30,8 +30,8 @@ extension ObjectStore {
         let partial = (folder as NSString).appendingPathComponent(".dubmill-\(UUID().uuidString).part")
         // Not there any more once it has its name.
         defer { unlink(partial) }
-        var entry = try await bring(name, into: partial, key)
-        let digest = try Digest.of(fileAt: partial)
+        let (there, digest) = try await bring(name, into: partial, key)
+        var entry = there
         let size = FileState(path: partial)?.size ?? -1
         guard entry.size == size else { throw damaged(name, "\(size) bytes came of \(entry.size)") }
         if let wanted = expected ?? entry.digest, wanted != digest {
@@ -47,14 +47,15 @@ extension ObjectStore {
         return entry
     }
 
-    private func bring(_ name: ObjectName, into file: String, _ key: CustomerKey?) async throws -> Entry {
+    private func bring(
+        _ name: ObjectName, into file: String, _ key: CustomerKey?
+    ) async throws -> (Entry, Digest) {
         let there = try await head(name, key: key)
         guard there.size >= limits.multipartFrom, there.size > 0, !there.tag.isEmpty else {
             return try await bringWhole(name, into: file, key)
         }
         do {
-            try await bringRanges(name, there, into: file, key)
-            return there
+            return (there, try await bringRanges(name, there, into: file, key))
         } catch let error as DubError where error.code == .httpOtherRange {
             // A store that knows no ranges.
             unlink(file)
@@ -64,7 +65,9 @@ extension ObjectStore {
         }
     }
 
-    private func bringWhole(_ name: ObjectName, into file: String, _ key: CustomerKey?) async throws -> Entry {
+    private func bringWhole(
+        _ name: ObjectName, into file: String, _ key: CustomerKey?
+    ) async throws -> (Entry, Digest) {
         var request = endpoint.request("GET", name)
         request.headers = key?.headers ?? [:]
         request.headers["x-amz-checksum-mode"] = "ENABLED"
@@ -72,30 +75,49 @@ extension ObjectStore {
         guard answer.headers["Content-Length"] != nil else {
             throw damaged(name, "the store does not say how long it is")
         }
-        return entry(name.key, answer)
+        return (entry(name.key, answer), try Digest.of(fileAt: file))
     }
 
+    /// - Returns: The digest of the file, of which each stretch is read as soon as those before it are there.
     private func bringRanges(
         _ name: ObjectName, _ there: Entry, into file: String, _ key: CustomerKey?
-    ) async throws {
+    ) async throws -> Digest {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw unwritable("The download cannot be written", file) }
         close(descriptor)
         let length = partSize(for: there.size)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var running = 0
-            for start in stride(from: 0, to: there.size, by: Int64.Stride(length)) {
-                if running >= limits.partsAtOnce { try await group.next() } else { running += 1 }
-                let stretch = start..<min(start + length, there.size)
+        let stretches = stride(from: 0, to: there.size, by: Int64.Stride(length)).map {
+            $0..<min($0 + length, there.size)
+        }
+        return try await withThrowingTaskGroup(of: Int.self) { group in
+            func start(_ index: Int) {
+                let stretch = stretches[index]
                 group.addTask {
                     var request = endpoint.request("GET", name)
                     request.headers = key?.headers ?? [:]
                     request.headers["Range"] = "bytes=\(stretch.lowerBound)-\(stretch.upperBound - 1)"
                     request.headers["If-Match"] = "\"\(there.tag)\""
                     _ = try await exchange(request, into: file, stretch: stretch, at: "\(name)")
+                    return index
                 }
             }
-            try await group.waitForAll()
+            var started = min(limits.partsAtOnce, stretches.count)
+            for index in 0..<started { start(index) }
+            var hash = StretchHash(path: file)
+            var arrived: Set<Int> = []
+            var hashed = 0
+            while let index = try await group.next() {
+                arrived.insert(index)
+                if started < stretches.count {
+                    start(started)
+                    started += 1
+                }
+                while arrived.remove(hashed) != nil {
+                    try hash.read(stretches[hashed])
+                    hashed += 1
+                }
+            }
+            return try hash.digest()
         }
     }
 

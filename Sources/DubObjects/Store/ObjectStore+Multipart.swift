@@ -1,4 +1,3 @@
-internal import struct Crypto.SHA256
 internal import DubCore
 internal import DubHTTP
 internal import Foundation
@@ -159,28 +158,8 @@ extension ObjectStore {
     }
 
     private static func digest(ofFileAt path: String, offset: Int64, length: Int64) throws -> Digest {
-        func unreadable(_ cause: (any Error)? = nil) -> DubError {
-            DubError(
-                .inputMissing, "The file cannot be read to its end.", at: path,
-                fix: "Check that it exists, and that nobody writes to it.", cause: cause)
-        }
-        guard let handle = FileHandle(forReadingAtPath: path) else { throw unreadable() }
-        defer { try? handle.close() }
-        var hash = SHA256()
-        var left = length
-        do {
-            try handle.seek(toOffset: UInt64(offset))
-            while left > 0, let piece = try handle.read(upToCount: Int(min(left, 1 << 20))), !piece.isEmpty {
-                try Task.checkCancellation()
-                hash.update(data: piece)
-                left -= Int64(piece.count)
-            }
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw unreadable(error)
-        }
-        guard left == 0, let digest = Digest(bytes: hash.finalize()) else { throw unreadable() }
-        return digest
+        var hash = StretchHash(path: path)
+        try hash.read(offset..<offset + length)
+        return try hash.digest()
     }
 }
