@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 DEMO_LANGUAGE ?= es
 COVERAGE_FLOOR ?= 80
 
-.PHONY: help setup setup-tests build samples demo test lint coverage tsan bench clean
+.PHONY: help setup setup-tests build samples demo test test-services lint coverage tsan bench clean
 
 help: ## list the targets
 	@printf 'make TARGET, where TARGET is one of:\n\n'
@@ -40,6 +40,13 @@ demo: setup build samples ## dub the sample monologue to Spanish and say where i
 test: setup-tests samples ## run every test, Swift and Python
 	@scripts/require-swift
 	@scripts/test
+
+test-services: ## run the tests that need services of their own: an object store, which this installs
+	@scripts/setup packages
+	@scripts/setup services
+	@scripts/require-swift
+	@swift build --build-tests
+	@swift test --skip-build --filter "SeaweedTests|Buckets"
 
 lint: ## check the format of Swift, and shell scripts where shellcheck is installed
 	@scripts/require-swift

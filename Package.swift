@@ -15,7 +15,7 @@ func external(_ product: String) -> Target.Dependency {
     let package =
         switch product {
         case "ArgumentParser": "swift-argument-parser"
-        case "Crypto": "swift-crypto"
+        case "Crypto", "CryptoExtras": "swift-crypto"
         case "GRDB": "GRDB.swift"
         case "Logging": "swift-log"
         default: product
@@ -64,6 +64,7 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
+        room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto", "CryptoExtras"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
         room(
             "DubStages",
@@ -72,8 +73,8 @@ let package = Package(
         room(
             "DubCommands",
             on: [
-                "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
-                "DubSpeakers", "DubStages", "DubReport",
+                "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubObjects", "DubWorkers", "DubLedger",
+                "DubStorage", "DubSpeakers", "DubStages", "DubReport",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -97,6 +98,7 @@ let package = Package(
         tests(of: "DubTiming", on: ["DubCore"]),
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
+        tests(of: "DubObjects", on: ["DubCore", "DubHTTP", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
         // Depends on the program so that it is built; the tests start it as a user would.
         .testTarget(

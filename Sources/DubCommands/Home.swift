@@ -57,6 +57,9 @@ struct Home: Sendable {
         return names.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
     }
 
+    /// What is known of uploads that were broken off: `$XDG_STATE_HOME/dubmill/uploads`.
+    var uploads: String { "\(folder("XDG_STATE_HOME", default: ".local/state"))/dubmill/uploads" }
+
     private var pipelineFolder: String? {
         (try? WorkerHome.find(environment: environment)).map {
             ($0.workers as NSString).deletingLastPathComponent + "/Pipelines"

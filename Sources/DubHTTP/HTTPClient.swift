@@ -31,6 +31,29 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// Makes the exchange and writes the body into a file, if the status is 2xx; `responseLimit` does not hold for it.
+    /// With any other status the body is in the result, and the file is not touched.
+    ///
+    /// What was written stays when this throws.
+    ///
+    /// - Parameter stretch: the bytes that the request's `Range` asks for: they are written to the same place in a
+    ///   file that is there already, beside other downloads into it. Without it the file is new.
+    /// - Throws: As `send`; `http.other-range` where the server gives other bytes; `output.unwritable` where the file
+    ///   cannot be written, or is there already and should be new.
+    public func download(
+        _ request: HTTPRequest, to path: String, stretch: Range<Int64>? = nil
+    ) async throws -> HTTPResponse {
+        try request.check()
+        let sink = FileSink(request, path: path, stretch: stretch)
+        let id = loop.start(request, into: sink)
+        return try await withTaskCancellationHandler {
+            // Not a child task: whoever is cancelled waits until nobody writes into the file any more.
+            try await Task { try await sink.response.value() }.value
+        } onCancel: {
+            loop.cancel(id)
+        }
+    }
+
     /// Makes the exchange and returns at the end of the answer's head; the body follows line by line.
     ///
     /// At most about half a MiB of lines is held for a reader that lags behind; then the server has to wait. The

@@ -8,6 +8,8 @@ extension DubError.Code {
     public static let httpTimeout = Self(name: "http.timeout")
     /// The exchange broke off, the answer is larger than allowed, or the request cannot be sent at all.
     public static let httpFailed = Self(name: "http.failed")
+    /// The server gives other bytes than the range that was asked for, or all of them.
+    public static let httpOtherRange = Self(name: "http.other-range")
 }
 
 extension DubError {

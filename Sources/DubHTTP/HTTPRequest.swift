@@ -9,6 +9,8 @@ public struct HTTPRequest: Sendable {
         case none
         /// Bytes in memory.
         case data(Data)
+        /// A stretch of a file, in bytes, read while it is sent.
+        case file(path: String, offset: Int64, length: Int64)
     }
 
     /// How long a request may take.

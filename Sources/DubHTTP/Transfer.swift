@@ -12,6 +12,7 @@ final class Transfer {
     private var head = HeadReader()
     private var hasHead = false
     private var refusal: DubError?
+    private var upload: FileUpload?
 
     /// - Throws: `http.failed` where libcurl refuses an option.
     init(_ request: HTTPRequest, into sink: any TransferSink) throws(DubError) {
@@ -79,6 +80,12 @@ final class Transfer {
                 }
             }
             if request.headers["Content-Type"] == nil { fields.append("Content-Type:") }
+        case .file(let path, let offset, let length):
+            upload = FileUpload(path: path, offset: offset, length: length)
+            check(dub_curl_set_long(easy, CURLOPT_UPLOAD, 1))
+            check(dub_curl_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512 << 10))
+            check(dub_curl_set_size(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(length)))
+            feed(check)
         }
         check(dub_curl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method))
         // “Name;” is how libcurl is told of a field with an empty value.
@@ -108,6 +115,34 @@ final class Transfer {
                 let piece = UnsafeRawBufferPointer(start: bytes, count: size * count)
                 return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().takeBody(piece)
             })
+    }
+
+    /// Lets libcurl read the file that goes up, and go back in it when it has to send again.
+    private func feed(_ check: (CURLcode) -> Void) {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        check(dub_curl_set_pointer(easy, CURLOPT_READDATA, context))
+        check(dub_curl_set_pointer(easy, CURLOPT_SEEKDATA, context))
+        check(
+            dub_curl_set_callback(easy, CURLOPT_READFUNCTION) { bytes, size, count, context in
+                guard let bytes, let context else { return Int(CURL_READFUNC_ABORT) }
+                let room = UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
+                return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().give(into: room)
+            })
+        check(
+            dub_curl_set_seek(easy) { context, offset, origin in
+                guard let context, origin == SEEK_SET else { return CURL_SEEKFUNC_CANTSEEK }
+                Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().upload?.position = Int64(offset)
+                return CURL_SEEKFUNC_OK
+            })
+    }
+
+    private func give(into room: UnsafeMutableRawBufferPointer) -> Int {
+        do {
+            return try upload?.read(into: room) ?? 0
+        } catch {
+            refusal = error
+            return Int(CURL_READFUNC_ABORT)
+        }
     }
 
     private func takeHead(_ line: UnsafeRawBufferPointer) {

@@ -48,6 +48,64 @@ import Testing
         #expect(server.connections == 1, "the connection is used again")
     }
 
+    @Test("sends a stretch of a file, and tells when the file is shorter")
+    func fileBody() async throws {
+        try await withScratch { scratch in
+            let seen = Box<LoopbackConnection.Request?>(nil)
+            let server = try LoopbackServer { connection in
+                while let request = connection.readRequest() {
+                    seen.value = request
+                    connection.answer()
+                }
+            }
+            let path = scratch.appendingPathComponent("f").path
+            try Data("0123456789".utf8).write(to: URL(fileURLWithPath: path))
+            func request(_ offset: Int64, _ length: Int64) -> HTTPRequest {
+                HTTPRequest(
+                    "PUT", "http://127.0.0.1:\(server.port)/",
+                    body: .file(path: path, offset: offset, length: length))
+            }
+            #expect(try await client.send(request(3, 4)).status == 200)
+            #expect(seen.value?.body == Data("3456".utf8))
+            #expect(seen.value?.head.contains("Content-Length: 4") == true)
+            #expect(await failure { _ = try await client.send(request(8, 4)) }?.code == .inputMissing)
+        }
+    }
+
+    @Test("writes a good answer into a file, a range into its place, and leaves the file alone for any other")
+    func download() async throws {
+        try await withScratch { scratch in
+            let server = try LoopbackServer { connection in
+                while let request = connection.readRequest() {
+                    switch request.head[0].split(separator: " ")[1] {
+                    case "/range":
+                        connection.answer(
+                            "345", status: "206 Partial Content", headers: ["Content-Range: bytes 3-5/10"])
+                    case "/missing": connection.answer("no such thing", status: "404 Not Found")
+                    default: connection.answer("grist")
+                    }
+                }
+            }
+            func request(_ path: String) -> HTTPRequest {
+                HTTPRequest("GET", "http://127.0.0.1:\(server.port)/\(path)")
+            }
+            let path = scratch.appendingPathComponent("f").path
+            let missing = try await client.download(request("missing"), to: path)
+            #expect(missing.status == 404 && missing.body == Data("no such thing".utf8))
+            #expect(!FileManager.default.fileExists(atPath: path))
+            #expect(try await client.download(request("whole"), to: path).body.isEmpty)
+            #expect(
+                await failure { _ = try await client.download(request("whole"), to: path) }?.code == .outputUnwritable)
+            _ = try await client.download(request("range"), to: path, stretch: 3..<6)
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "gri345")
+            for (asked, stretch) in [("range", Int64(2)..<5), ("whole", 0..<5)] {
+                let error = await failure { _ = try await client.download(request(asked), to: path, stretch: stretch) }
+                #expect(error?.code == .httpOtherRange)
+            }
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "gri345")
+        }
+    }
+
     @Test("speaks over a Unix socket, whatever the proxies")
     func unixSocket() async throws {
         try await withScratch { scratch in
