@@ -75,6 +75,13 @@ public actor LocalWorker: Worker {
         return running.process.pid
     }
 
+    /// Where the process answers that runs now; starts one if need be.
+    ///
+    /// - Throws: As `capabilities`.
+    public func endpoint() async throws -> WorkerEndpoint {
+        try await use { WorkerEndpoint(.socket($0.socketPath ?? "")) }
+    }
+
     /// What it can do; starts it if need be.
     ///
     /// - Throws: `worker.not-installed`, `worker.died`, `worker.hung`, `worker.broken`, `worker.protocol`;

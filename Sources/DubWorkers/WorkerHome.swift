@@ -104,6 +104,13 @@ public struct WorkerHome: Hashable, Sendable {
         return WorkerLaunch(executable: python, arguments: arguments, environment: environment())
     }
 
+    /// The command line that serves as `arguments` of the worker's own `serve` say, with the models of this machine.
+    public func serve(_ arguments: [String]) throws(DubError) -> WorkerLaunch {
+        var launch = try serve(onSocket: "")
+        launch.arguments = ["-m", "dubmill_worker", "serve", "--models", models, "--catalogue", catalogue] + arguments
+        return launch
+    }
+
     /// The command line of the worker's own `models` command: `list`, `pull` or `verify`, with names of models.
     public func modelsCommand(_ action: String, _ names: [String] = [], json: Bool = false) -> WorkerLaunch {
         var arguments = ["-m", "dubmill_worker", "models", action] + names

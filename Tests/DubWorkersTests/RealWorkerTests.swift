@@ -72,6 +72,18 @@ private let home: WorkerHome? = {
         #expect(!log.value.isEmpty)
     }
 
+    @Test("conforms to the protocol")
+    func conformance() async throws {
+        let worker = LocalWorker(home: try #require(home))
+        try await withScratch { scratch in
+            let checks = try await ConformanceSuite(try await worker.endpoint(), folder: scratch).run()
+            let failed = checks.filter { $0.verdict == .fail }
+            #expect(failed.isEmpty, "\(failed)")
+            #expect(checks.count > 25)
+        }
+        await worker.shutdown()
+    }
+
     @Test("reads the catalogue that comes with the worker")
     func catalogue() throws {
         let home = try #require(home)

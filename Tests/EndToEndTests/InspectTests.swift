@@ -138,6 +138,8 @@ extension EndToEnd {
                 [], ["run"], ["plan"], ["runs"], ["status"], ["report"], ["logs"],
                 ["cancel"], ["retry"], ["trace"], ["script"], ["script", "export"], ["script", "import"],
                 ["inspect"], ["models"], ["models", "list"], ["models", "pull"], ["models", "verify"], ["doctor"],
+                ["worker"],
+                ["worker", "check"], ["worker", "serve"],
             ])
         func snapshot(command: [String]) async throws {
             try await withScratch { scratch in
