@@ -20,6 +20,7 @@ from .models.store import ModelStore
 
 if TYPE_CHECKING:
     from .serve import Service
+    from .translation.server import ChatServer
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +48,9 @@ def _parser() -> Parser:
         "--drain", type=int, help="seconds for what was begun; 30 on a port, 1 on a socket"
     )
     _common(serve)
+    serve.add_argument("--chat-url", help="a server of OpenAI's chat protocol that translates")
+    serve.add_argument("--chat-model", help="its model; the key is DUBMILL_CHAT_KEY")
+    serve.add_argument("--chat-parallel", type=int, default=4, help="requests to it at once")
     serve.add_argument(
         "--threads", type=int, default=0, help="cores for the models; 0 means all that there are"
     )
@@ -81,16 +85,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.threads < 0:
         print(f"--threads is {options.threads}; give 0 or more.", file=sys.stderr)
         return USAGE
-    try:
-        service = _service(options)
-    except (ValueError, TokenError) as error:
-        print(f"error[usage]: {error}", file=sys.stderr)
-        return USAGE
     from .engines.registry import Engines
     from .serve import serve
 
     threads = options.threads or len(os.sched_getaffinity(0))
-    return serve(service, Engines(catalogue, store, threads))
+    try:
+        service = _service(options)
+        engines = Engines(catalogue, store, threads, _chat(options))
+    except (ValueError, TokenError, CatalogueError) as error:
+        print(f"error[usage]: {error}", file=sys.stderr)
+        return USAGE
+    return serve(service, engines)
+
+
+def _chat(options: argparse.Namespace) -> ChatServer | None:
+    """The server that translates, if one is named. Raises ValueError."""
+    if not options.chat_url:
+        if options.chat_model:
+            raise ValueError("--chat-model is given without --chat-url")
+        return None
+    from .translation.server import ChatServer
+
+    # Out of the environment, so that no program that this one starts gets to see it.
+    key = os.environ.pop("DUBMILL_CHAT_KEY", "").strip() or None
+    return ChatServer.at(options.chat_url, options.chat_model or "", key, options.chat_parallel)
 
 
 def _service(options: argparse.Namespace) -> Service:
