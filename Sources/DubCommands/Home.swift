@@ -58,7 +58,7 @@ struct Home: Sendable {
     }
 
     private var pipelineFolder: String? {
-        (try? WorkerHome.find(environment: environment)).map {
+        (try? WorkerHome.find(environment: environment, needsPython: false)).map {
             ($0.workers as NSString).deletingLastPathComponent + "/Pipelines"
         }
     }

@@ -119,6 +119,9 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "Its key (PEM).", completion: .file()) var tlsKey: String?
         @Option(help: "Seconds to end what was begun when it is told to stop.") var drain: Int?
         @Option(help: "Cores for the models; all where it is not given.") var threads: Int?
+        @Option(help: "A server of OpenAI's chat protocol that translates; its key is DUBMILL_CHAT_KEY.")
+        var chatUrl: String?
+        @Option(help: "The model's name there.") var chatModel: String?
 
         func validate() throws {
             guard (listen == nil) != (socket == nil) else { throw ValidationError("Give --listen or --socket.") }
@@ -132,7 +135,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 ("--tls-key", files[2]), ("--drain", drain.map(String.init)), ("--threads", threads.map(String.init)),
             ]
             for case (let name, let value?) in given { arguments += [name, value] }
-            let launch = try WorkerHome.find().serve(arguments)
+            let chat = try Workforce.chat(Settings(), url: chatUrl, model: chatModel)
+            let launch = try WorkerHome.find().serve(arguments, chat: chat)
             // The worker takes this process's place: whoever supervises it sees the worker itself.
             let words = ([launch.executable] + launch.arguments).map { strdup($0) }
             let environment = launch.environment.map { strdup("\($0.key)=\($0.value)") }

@@ -29,6 +29,8 @@ extension DubError.Code {
     public static let workerAddress = Self(name: "worker.address")
     /// The worker wants a token, or another one.
     public static let workerUnauthorised = Self(name: "worker.unauthorised")
+    /// No worker of a pool can be reached that does what is wanted.
+    public static let workerUnreachable = Self(name: "worker.unreachable")
     /// The worker takes no work now.
     public static let workerBusy = Self(name: "worker.busy")
     /// The catalogue of models cannot be read.

@@ -258,11 +258,24 @@ LANGUAGES = ["en", "es", "fr", "de", "it", "pt"]
 DIGEST = hashlib.sha256(b"stub").hexdigest()
 
 
+def listed() -> dict:
+    """What the catalogue beside the package lists, by task; nothing where that is empty."""
+    tasks: dict = {}
+    for entry in json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8")):
+        model = {"model": entry["name"], "engine": "stub", "revision": 1, "draft": False}
+        is_there = entry.get("installable", True) and (FOLDER.parent / "models" / entry["name"]).is_dir()
+        model |= {"installed": is_there, "languages": entry["languages"]}
+        model["digest"] = entry["source"]["files"][0]["sha256"] if is_there else None
+        for task in [entry["task"], *entry.get("also", [])]:
+            tasks.setdefault(task, []).append(dict(model))
+    return tasks
+
+
 def capabilities() -> dict:
-    """One installed model a task, and one of each that is not."""
+    """What is listed; else one installed model a task, and one of each that is not."""
     plain = {"languages": LANGUAGES, "engine": "stub", "revision": 1, "draft": False}
     digest = behaviour().get("digest") or DIGEST
-    tasks = {
+    tasks = listed() or {
         task: [
             {"model": f"stub-{task}", "installed": True, "digest": digest} | plain,
             {"model": "absent", "installed": False, "digest": None} | plain,
@@ -416,8 +429,8 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(wanted.get("delay", 0))
         DONE[0] += 1
-        if model == "absent":
-            error = {"code": "model_missing", "message": "absent is not installed"}
+        if model in ("absent", "stub-absent", "stub-large"):
+            error = {"code": "model_missing", "message": f"{model} is not installed"}
             return {"id": item["id"], "status": "error", "error": error}
         for part, code in wanted.get("errors", {}).items():
             if part in text:
