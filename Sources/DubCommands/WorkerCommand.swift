@@ -140,6 +140,10 @@ struct WorkerCommand: AsyncParsableCommand {
             // The worker takes this process's place: whoever supervises it sees the worker itself.
             let words = ([launch.executable] + launch.arguments).map { strdup($0) }
             let environment = launch.environment.map { strdup("\($0.key)=\($0.value)") }
+            // Threads of the runtime block signals, and a mask outlives execve: the worker would not hear SIGTERM.
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
             execve(launch.executable, words + [nil], environment + [nil])
             throw DubError(
                 .workerNotInstalled, "The worker cannot be started: \(String(cString: strerror(errno))).",

@@ -69,6 +69,26 @@ extension EndToEnd {
             }
         }
 
+        @Test("worker serve becomes the worker, which hears every signal")
+        func serve() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                var stubborn = StubWorker.Behaviour.hearing
+                stubborn.stubborn = true
+                try mill.stub.become(stubborn)
+                let running = try mill.start(["worker", "serve", "--socket", mill.path("w.sock")])
+                #expect(try await eventually { FileManager.default.fileExists(atPath: mill.path("w.sock")) })
+                let pid = try #require(try mill.stub.events("start").first?.pid)
+                let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+                #expect(status.contains("SigBlk:\t0000000000000000\n"), "\(status)")
+                let check = try await mill.dubmill("worker", "check", mill.path("w.sock"))
+                #expect(check.status == 0, "\(check.stdout)")
+                running.signal(SIGKILL)
+                #expect(try await running.finish().status == 137)
+                #expect(try await mill.dubmill("worker", "serve").status == 64)
+            }
+        }
+
         @Test("worker check tells what conforms and what does not")
         func check() async throws {
             try await withScratch { scratch in
