@@ -61,7 +61,7 @@ struct Home: Sendable {
     var uploads: String { "\(folder("XDG_STATE_HOME", default: ".local/state"))/dubmill/uploads" }
 
     private var pipelineFolder: String? {
-        (try? WorkerHome.find(environment: environment)).map {
+        (try? WorkerHome.find(environment: environment, needsPython: false)).map {
             ($0.workers as NSString).deletingLastPathComponent + "/Pipelines"
         }
     }

@@ -51,7 +51,7 @@ struct InspectCommand: AsyncParsableCommand {
         }
         request.rules = try GateFile.read(gate.map(RunPaths.absolute) ?? Settings().value("gate", flag: nil))
         request.profiles = try request.rules.known(profile?.split(separator: ",").map(String.init) ?? [])
-        let worker = listen && source != nil ? try Self.worker() : nil
+        let worker = listen && source != nil ? try await Self.workforce() : nil
         request.engines = worker?.engines
         let verdict: Verdict
         do {
@@ -90,20 +90,14 @@ struct InspectCommand: AsyncParsableCommand {
         return parts.compactMap { try? Language(String($0)) }.last
     }
 
-    /// The worker and what it has; `nil` with a note where it is not installed.
-    private static func worker() throws -> (worker: LocalWorker, engines: Engines)? {
-        let home: WorkerHome
+    /// Who listens; `nil` with a note where no worker is installed.
+    private static func workforce() async throws -> Workforce? {
         do {
-            home = try WorkerHome.find()
-        } catch {
+            return try await Workforce.find(Settings())
+        } catch let error as DubError where error.code == .workerNotInstalled {
             Console.note("Nobody listens to the dub: \(error.what) \(error.fix)")
             return nil
         }
-        let worker = LocalWorker(home: home)
-        let engines = Engines(
-            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models,
-            batcher: Batcher(worker: worker, limits: Machine.limits))
-        return (worker, engines)
     }
 
     private static func table(_ media: MediaInfo) -> String {

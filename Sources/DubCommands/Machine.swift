@@ -11,27 +11,20 @@ internal import Foundation
 struct Machine: Sendable {
     let store: FileStore
     let ledger: SQLiteLedger
-    let worker: LocalWorker
+    let worker: any Worker
     let batcher: Batcher
     let stages: [String: any Stage]
 
-    /// What goes to the worker of this machine at once. Two batches of a task: while the last item of one is done, the
-    /// cores that it leaves take up the next.
-    static let limits = Batcher.Limits(batchSize: 8, lanes: [.transcribe: 2, .translate: 2, .synthesize: 2])
-
-    /// Opens the store and its ledger; the worker is started when it is first needed.
+    /// Opens the store and its ledger; `workforce` does the work of models.
     ///
-    /// - Throws: `output.unwritable`, `ledger.failed`, `worker.not-installed`, `catalogue.malformed`.
-    init(storeFolder: String, threads: Int?, log: (@Sendable (String) -> Void)? = nil) throws {
-        let home = try WorkerHome.find()
+    /// - Throws: `output.unwritable`, `ledger.failed`.
+    init(storeFolder: String, workforce: Workforce) throws {
         store = try FileStore(root: storeFolder)
         store.sweep()
         ledger = try SQLiteLedger(path: storeFolder + "/ledger.sqlite")
-        worker = LocalWorker(home: home, threads: threads, log: log)
-        batcher = Batcher(worker: worker, limits: Self.limits)
-        let engines = Engines(
-            catalogue: try ModelCatalogue.read(home.catalogue), models: home.models, batcher: batcher)
-        stages = StageCatalogue.all(engines: engines)
+        worker = workforce.worker
+        batcher = workforce.engines.batcher
+        stages = StageCatalogue.all(engines: workforce.engines)
     }
 
     /// What nodes may hold at once here: so many cores, the memory that is built in, the cards that the system shows.

@@ -41,7 +41,8 @@ struct PlanCommand: AsyncParsableCommand {
         let settings = try Settings()
         let home = Home()
         let machine = try Machine(
-            storeFolder: home.store(given: settings.value("store", flag: options.store)), threads: nil)
+            storeFolder: home.store(given: settings.value("store", flag: options.store)),
+            workforce: try await Workforce.find(settings, options.workers))
         let file = try home.pipeline(settings.value("pipeline", flag: options.pipeline) ?? "dub")
         let parameters = options.parameters(
             settings, declared: try Machine.parameters(of: file),

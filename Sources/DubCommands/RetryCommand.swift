@@ -23,6 +23,7 @@ struct RetryCommand: AsyncParsableCommand {
     @Option(help: "How many cores the models use; all where not given.") var threads: Int?
     @Flag(name: .shortAndLong, help: "Print errors and results only.") var quiet = false
     @OptionGroup var options: LedgerOptions
+    @OptionGroup var workers: WorkerOptions
 
     func validate() throws {
         if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); give 1 or more.") }
@@ -41,8 +42,9 @@ struct RetryCommand: AsyncParsableCommand {
                 fix: "Give the same command again.")
         }
         let settings = try Settings()
-        let machine = try Machine(
-            storeFolder: options.place.folder(), threads: try settings.number("threads", flag: threads))
+        let workforce = try await Workforce.find(
+            settings, workers, threads: try settings.number("threads", flag: threads))
+        let machine = try Machine(storeFolder: options.place.folder(), workforce: workforce)
         let files = open.map(\.source)
         let request = RunSession.Request(
             files: files, pipeline: try Home().pipeline(found.request.pipeline), pipelineName: found.request.pipeline,

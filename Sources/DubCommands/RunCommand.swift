@@ -75,7 +75,9 @@ struct RunCommand: AsyncParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let jobs = try settings.number("jobs", flag: self.jobs)
         let display = ProgressDisplay(isQuiet: quiet)
-        let machine = try Machine(storeFolder: storeFolder, threads: try settings.number("threads", flag: threads))
+        let workforce = try await Workforce.find(
+            settings, options.workers, threads: try settings.number("threads", flag: threads))
+        let machine = try Machine(storeFolder: storeFolder, workforce: workforce)
         let name = settings.value("pipeline", flag: options.pipeline) ?? "dub"
         let pipeline = try home.pipeline(name)
         let parameters = options.parameters(

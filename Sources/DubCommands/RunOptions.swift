@@ -64,6 +64,8 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The folder for artifacts and the ledger.", completion: .directory)
     var store: String?
 
+    @OptionGroup var workers: WorkerOptions
+
     func validate() throws {
         guard !files.isEmpty else { throw ValidationError("Name at least one media file.") }
         guard script == nil || files.count == 1 else {

@@ -15,7 +15,8 @@ struct Settings: Sendable {
     /// What may stand in `dubmill.yaml`, and be set as `DUBMILL_NAME`.
     static let names = [
         "to", "from", "pipeline", "out", "store", "translator", "voice-engine", "recogniser", "damaged", "jobs",
-        "threads", "gate", "quarantine", "store-budget", "cost-per-hour",
+        "threads", "gate", "quarantine", "store-budget", "cost-per-hour", "workers", "worker-token-file",
+        "worker-authorities", "chat-url", "chat-model",
     ]
 
     private let environment: [String: String]

@@ -37,6 +37,8 @@ public struct HTTPRequest: Sendable {
     public var url: String
     /// A Unix socket to connect to instead of the URL's host; no proxy is used then.
     public var socketPath: String?
+    /// A file of certificates (PEM) that the server's has to come from; `nil` are those of the system.
+    public var authorities: String?
     /// Fields beside those that libcurl sets (`Host`, `Content-Length`, `Accept`).
     public var headers: HTTPHeaders
     /// What goes up.

@@ -50,6 +50,9 @@ final class Transfer {
             check(dub_curl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socketPath))
             check(dub_curl_set_text(easy, CURLOPT_PROXY, ""))
         }
+        if let authorities = request.authorities {
+            check(dub_curl_set_text(easy, CURLOPT_CAINFO, authorities))
+        }
         let patience = request.patience
         check(dub_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, patience.connect.wholeMilliseconds))
         if let idle = patience.idle {

@@ -42,12 +42,17 @@ public struct Engines: Sendable {
     public let batcher: Batcher
     private let catalogue: ModelCatalogue
     private let models: String
+    private let elsewhere: Set<String>?
 
     /// Reads nothing yet but what it is given.
-    public init(catalogue: ModelCatalogue, models: String, batcher: Batcher) {
+    ///
+    /// - Parameter elsewhere: the models that are installed where the workers are; `nil` where that is here, and
+    ///   `models` the folder.
+    public init(catalogue: ModelCatalogue, models: String, batcher: Batcher, elsewhere: Set<String>? = nil) {
         self.catalogue = catalogue
         self.models = models
         self.batcher = batcher
+        self.elsewhere = elsewhere
     }
 
     /// The installed models for a task, in the catalogue's order; `wanted` moves one to the front.
@@ -100,6 +105,7 @@ public struct Engines: Sendable {
     }
 
     private func isInstalled(_ model: CatalogueModel, purpose: String) -> Bool {
+        if let elsewhere { return elsewhere.contains(model.name) }
         switch model.source {
         case "bundled": return true
         case "apt":

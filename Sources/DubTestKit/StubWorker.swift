@@ -45,12 +45,22 @@ public struct StubWorker: Sendable {
         public var noise = 0
         /// The version of the protocol that it says it speaks.
         public var `protocol` = 1
+        /// The token that it wants to see.
+        public var token: String?
+        /// It answers everything with this status.
+        public var status: Int?
+        /// The digest of its models, where it is to have others than its fellows.
+        public var digest: String?
+        /// How it breaks the protocol: `no done`, `no seconds`, `own codes`, `other ids`, `random`, `all at the end`,
+        /// `deaf`, `duplicate ids`, `any protocol`.
+        public var breaks: [String] = []
 
         /// A behaviour without failures.
         public init() {}
 
         private enum CodingKeys: String, CodingKey {
             case transcripts, hears, voices, spoken, errors, unsupported, delay, hang, beat, stubborn, noise, `protocol`
+            case token, status, digest, breaks
             case startDelay = "start_delay"
             case dieAfter = "die_after"
             case dieAt = "die_at"

@@ -64,18 +64,28 @@ public actor LocalWorker: Worker {
         self.launch = launch
     }
 
-    /// Makes the worker of an installation; nothing is started yet. `threads` are cores for the models, `nil` all.
+    /// Makes the worker of an installation; nothing is started yet. `threads` are cores for the models, `nil` all;
+    /// `chat` is a server that it asks for translations.
     public init(
-        home: WorkerHome, threads: Int? = nil, limits: Limits = Limits(), client: HTTPClient = HTTPClient(),
-        log: (@Sendable (String) -> Void)? = nil
+        home: WorkerHome, threads: Int? = nil, chat: ChatServer? = nil, limits: Limits = Limits(),
+        client: HTTPClient = HTTPClient(), log: (@Sendable (String) -> Void)? = nil
     ) {
-        self.init(limits: limits, client: client, log: log) { try home.serve(onSocket: $0, threads: threads) }
+        self.init(limits: limits, client: client, log: log) {
+            try home.serve(onSocket: $0, threads: threads, chat: chat)
+        }
     }
 
     /// The number of the process that runs now, if one does.
     public var processID: Int32? {
         guard let running, running.process.ending.settled == nil else { return nil }
         return running.process.pid
+    }
+
+    /// Where the process answers that runs now; starts one if need be.
+    ///
+    /// - Throws: As `capabilities`.
+    public func endpoint() async throws -> WorkerEndpoint {
+        try await use { WorkerEndpoint(.socket($0.socketPath ?? "")) }
     }
 
     /// What it can do; starts it if need be.

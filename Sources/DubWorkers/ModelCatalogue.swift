@@ -143,6 +143,34 @@ public struct ModelCatalogue: Hashable, Sendable {
         return ModelCatalogue(models: models)
     }
 
+    /// Adds the models that workers have and this file does not know.
+    public func adding(_ capabilities: Capabilities) -> ModelCatalogue {
+        var catalogue = self
+        var added: [String: CatalogueModel] = [:]
+        for (task, models) in capabilities.tasks.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for model in models where model.isInstalled && self[model.model] == nil {
+                var entry = added[model.model] ?? CatalogueModel(model, task: task)
+                if !entry.tasks.contains(task) { entry.tasks.append(task) }
+                added[model.model] = entry
+            }
+        }
+        catalogue.models += added.values.sorted { $0.name < $1.name }
+        return catalogue
+    }
+
+    /// The names of the installed models that are what this file means by them; `strange` are those of other weights.
+    public func installed(_ capabilities: Capabilities) -> (names: Set<String>, strange: Set<String>) {
+        var (names, strange): (Set<String>, Set<String>) = ([], [])
+        for model in capabilities.tasks.values.joined() where model.isInstalled {
+            if let known = self[model.model]?.digest, let digest = model.digest, known != digest {
+                strange.insert(model.model)
+            } else {
+                names.insert(model.model)
+            }
+        }
+        return (names.subtracting(strange), strange)
+    }
+
     /// The model of that name.
     public subscript(name: String) -> CatalogueModel? { models.first { $0.name == name } }
 
@@ -151,6 +179,26 @@ public struct ModelCatalogue: Hashable, Sendable {
 }
 
 extension CatalogueModel {
+    /// What a worker says of a model that no catalogue knows.
+    init(_ model: WorkerModel, task: WorkerTask) {
+        self.init(
+            name: model.model, tasks: [task], engine: "", languages: model.languages, pairs: model.pairs ?? [],
+            licence: "", files: model.digest.map { [File(path: "weights", sha256: $0)] } ?? [], source: "worker",
+            isDefault: false, isDraft: model.isDraft, isInstallable: true, revision: model.revision, purpose: "",
+            notes: "")
+    }
+
+    /// What a worker says of these files: the digest of one, else that of the lines `sha256␠␠path` sorted by path;
+    /// `nil` where one has no digest or there are none.
+    var digest: String? {
+        guard !files.isEmpty, source == "pypi" else { return nil }
+        let lines = files.sorted { $0.path < $1.path }.compactMap { file in
+            file.sha256.map { "\($0)  \(file.path)\n" }
+        }
+        guard lines.count == files.count else { return nil }
+        return files.count == 1 ? files[0].sha256 : Digest.of(lines.joined()).hex
+    }
+
     /// Reads an entry of the file leniently; `nil` without a name or a task.
     init?(_ entry: JSONValue) {
         guard let name = entry["name"]?.string, let task = entry["task"]?.string, !name.isEmpty else {

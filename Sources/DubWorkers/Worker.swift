@@ -15,6 +15,14 @@ public protocol Worker: Sendable {
     /// - Returns: All results, in order of completion. An item that failed is a result, not an error.
     /// - Throws: `DubError` for a batch that was refused or broken off; `CancellationError`.
     func batch(_ request: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult]
+
+    /// Ends what belongs to this process alone; finishes even in a cancelled task.
+    func shutdown() async
+}
+
+extension Worker {
+    /// Nothing belongs to this process alone.
+    public func shutdown() async {}
 }
 
 /// Items for one model to work on.

@@ -25,6 +25,14 @@ extension DubError.Code {
     public static let workerBadAudio = Self(name: "worker.bad-audio")
     /// The worker failed at an item for a reason of its own.
     public static let workerInternal = Self(name: "worker.internal")
+    /// The address of a worker cannot be understood.
+    public static let workerAddress = Self(name: "worker.address")
+    /// The worker wants a token, or another one.
+    public static let workerUnauthorised = Self(name: "worker.unauthorised")
+    /// No worker of a pool can be reached that does what is wanted.
+    public static let workerUnreachable = Self(name: "worker.unreachable")
+    /// The worker takes no work now.
+    public static let workerBusy = Self(name: "worker.busy")
     /// The catalogue of models cannot be read.
     public static let catalogueMalformed = Self(name: "catalogue.malformed")
 }

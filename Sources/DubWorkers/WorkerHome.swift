@@ -27,15 +27,16 @@ public struct WorkerHome: Hashable, Sendable {
     /// `Pipelines/dub.yaml`, else `share/dubmill` beside its `bin`. Models: `DUBMILL_MODELS`, else
     /// `$XDG_DATA_HOME/dubmill/models`. `XDG_DATA_HOME` is `~/.local/share` where unset.
     ///
+    /// - Parameter needsPython: whether it is to be started; what lies beside it is found without.
     /// - Throws: `worker.not-installed` where there is no such Python or no such code.
     public static func find(
         environment: [String: String] = ProcessInfo.processInfo.environment,
-        executable: String = "/proc/self/exe"
+        executable: String = "/proc/self/exe", needsPython: Bool = true
     ) throws(DubError) -> WorkerHome {
         let home = WorkerHome(
             python: python(environment), workers: try workers(environment, executable),
             models: models(environment))
-        guard FileManager.default.isExecutableFile(atPath: home.python) else {
+        guard !needsPython || FileManager.default.isExecutableFile(atPath: home.python) else {
             throw notInstalled("The worker's Python is not there.", home.python)
         }
         return home
@@ -94,14 +95,29 @@ public struct WorkerHome: Hashable, Sendable {
     }
 
     /// The command line that serves on a socket.
-    public func serve(onSocket socket: String, threads: Int? = nil) throws(DubError) -> WorkerLaunch {
+    public func serve(
+        onSocket socket: String, threads: Int? = nil, chat: ChatServer? = nil
+    ) throws(DubError) -> WorkerLaunch {
         guard FileManager.default.isExecutableFile(atPath: python) else {
             throw Self.notInstalled("The worker's Python is not there.", python)
         }
         var arguments = ["-m", "dubmill_worker", "serve", "--socket", socket]
         arguments += ["--models", models, "--catalogue", catalogue]
         if let threads { arguments += ["--threads", String(threads)] }
-        return WorkerLaunch(executable: python, arguments: arguments, environment: environment())
+        var environment = environment()
+        if let chat {
+            arguments += chat.arguments
+            environment["DUBMILL_CHAT_KEY"] = chat.key?.text
+        }
+        return WorkerLaunch(executable: python, arguments: arguments, environment: environment)
+    }
+
+    /// The command line that serves as `arguments` of the worker's own `serve` say, with the models of this machine.
+    public func serve(_ arguments: [String], chat: ChatServer? = nil) throws(DubError) -> WorkerLaunch {
+        var launch = try serve(onSocket: "", chat: chat)
+        let arguments = arguments + (chat?.arguments ?? [])
+        launch.arguments = ["-m", "dubmill_worker", "serve", "--models", models, "--catalogue", catalogue] + arguments
+        return launch
     }
 
     /// The command line of the worker's own `models` command: `list`, `pull` or `verify`, with names of models.

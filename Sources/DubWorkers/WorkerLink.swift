@@ -11,6 +11,10 @@ struct WorkerLink: Sendable {
     var socketPath: String?
     /// The root of the worker's URLs, without a slash at its end.
     var base = "http://worker"
+    /// What the worker wants to see.
+    var token: WorkerToken?
+    /// A file of certificates that the server's has to come from; `nil` are those of the system.
+    var authorities: String?
     /// The longest silence within a batch; whole seconds.
     var silence: Duration = .seconds(900)
 
@@ -31,9 +35,29 @@ struct WorkerLink: Sendable {
         var done: Bool
     }
 
-    private func request(_ method: String, _ path: String) -> HTTPRequest {
+    init(client: HTTPClient, socketPath: String? = nil, silence: Duration = .seconds(900)) {
+        self.client = client
+        self.socketPath = socketPath
+        self.silence = silence
+    }
+
+    /// A worker at an endpoint.
+    init(client: HTTPClient, to endpoint: WorkerEndpoint, silence: Duration = .seconds(900)) {
+        self.init(client: client, silence: silence)
+        switch endpoint.address {
+        case .socket(let path): socketPath = path
+        case .url(let url): base = url
+        }
+        token = endpoint.token
+        authorities = endpoint.authorities
+    }
+
+    /// A request to the worker: 5 s to connect, a minute in all.
+    func request(_ method: String, _ path: String) -> HTTPRequest {
         var request = HTTPRequest(
             method, base + path, socketPath: socketPath, headers: ["Accept": "application/json"])
+        if let token { request.headers["Authorization"] = "Bearer \(token.text)" }
+        request.authorities = authorities
         request.patience = .init(connect: .seconds(5), idle: .seconds(30), total: .seconds(60))
         return request
     }
@@ -69,7 +93,8 @@ struct WorkerLink: Sendable {
     /// Sends a batch; an end of the stream without its last line is `http.failed`, transient.
     func batch(_ batch: BatchRequest, onResult: @Sendable (ItemResult) -> Void) async throws -> [ItemResult] {
         var request = request("POST", "/v1/batch")
-        request.headers = ["Accept": "application/x-ndjson", "Content-Type": "application/json"]
+        request.headers["Accept"] = "application/x-ndjson"
+        request.headers["Content-Type"] = "application/json"
         request.patience = .init(connect: .seconds(5), idle: silence)
         request.body = .data(try JSONEncoder().encode(batch))
         let lines = try await client.lines(request)
@@ -102,6 +127,17 @@ struct WorkerLink: Sendable {
 
     private func refuse(_ status: Int, _ body: Data, _ place: String) throws {
         guard status >= 400 else { return }
+        if status == 401 || status == 403 {
+            throw DubError(
+                .workerUnauthorised,
+                token == nil ? "The worker wants a token." : "The worker does not accept the token.", at: place,
+                fix: "Give the token that the worker was started with: --worker-token-file FILE.")
+        }
+        if status == 429 || status == 503 {
+            throw DubError(
+                .workerBusy, "The worker takes no work now (status \(status)).", at: place,
+                fix: "Try again later, or add a worker.", persistence: .transient)
+        }
         let fault =
             (try? JSONDecoder().decode(Refusal.self, from: body))?.error
             ?? WorkerFault(

@@ -72,6 +72,42 @@ private let home: WorkerHome? = {
         #expect(!log.value.isEmpty)
     }
 
+    @Test("conforms to the protocol")
+    func conformance() async throws {
+        let worker = LocalWorker(home: try #require(home))
+        try await withScratch { scratch in
+            let checks = try await ConformanceSuite(try await worker.endpoint(), folder: scratch).run()
+            let failed = checks.filter { $0.verdict == .fail }
+            #expect(failed.isEmpty, "\(failed)")
+            #expect(checks.count > 25)
+        }
+        await worker.shutdown()
+    }
+
+    @Test("asks a chat server for translations, with the key that is ours to give")
+    func chat() async throws {
+        let asked = Box<[LoopbackConnection.Request]>([])
+        let server = try LoopbackServer { connection in
+            guard let request = connection.readRequest() else { return }
+            asked.update { $0.append(request) }
+            let text = "El tren sale a las siete."
+            connection.answer(#"{"choices":[{"finish_reason":"stop","message":{"content":"\#(text)"}}]}"#)
+        }
+        let key = try #require(WorkerToken("sk-secret"))
+        let chat = ChatServer(url: "http://127.0.0.1:\(server.port)/v1", model: "Some/Model-7B", key: key)
+        let log = Box<[String]>([])
+        let worker = LocalWorker(home: try #require(home), chat: chat) { line in log.update { $0.append(line) } }
+        let line = try await TranslationCall(batcher: Batcher(worker: worker), model: "Some/Model-7B")
+            .translate(.init(text: "The train leaves at seven.", source: "en", target: "es"))
+        #expect(line.value.text == "El tren sale a las siete.")
+        #expect(line.value.engine == "Some/Model-7B")
+        #expect(asked.value.first?.head.contains("Authorization: Bearer sk-secret") == true)
+        let model = try #require(try await worker.capabilities().model("Some/Model-7B", for: .translate))
+        #expect(Set(model.languages) == Set(ChatServer.languages))
+        #expect(!log.value.contains { $0.contains("sk-secret") })
+        await worker.shutdown()
+    }
+
     @Test("reads the catalogue that comes with the worker")
     func catalogue() throws {
         let home = try #require(home)

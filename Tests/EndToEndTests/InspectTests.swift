@@ -139,6 +139,8 @@ extension EndToEnd {
                 ["cancel"], ["retry"], ["trace"], ["script"], ["script", "export"], ["script", "import"],
                 ["inspect"], ["models"], ["models", "list"], ["models", "pull"], ["models", "verify"], ["doctor"],
                 ["sign"], ["copy"],
+                ["worker"],
+                ["worker", "check"], ["worker", "serve"],
             ])
         func snapshot(command: [String]) async throws {
             try await withScratch { scratch in

@@ -29,14 +29,14 @@ def build_app(engines: Engines) -> Starlette:
     # Batches wait for cores in their threads, so there are many more of them than cores.
     pool = ThreadPoolExecutor(64, thread_name_prefix="batch")
 
-    async def health(_: Request) -> Response:
+    async def health(request: Request) -> Response:
         return JSONResponse(
             {
                 "protocol": PROTOCOL,
                 "worker": "dubmill-worker",
                 "version": __version__,
                 "pid": os.getpid(),
-                "status": "ready",
+                "status": getattr(request.app.state, "status", "ready"),
             }
         )
 

@@ -1,100 +1,135 @@
-"""The process: listens on a Unix socket until its parent goes or it is told to stop."""
+"""The process: listens until its parent goes or it is told to stop."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
+import stat
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from . import __version__
+from .access import Guarded
 from .app import build_app
 from .engines.registry import Engines
+from .listener import Port, listen, listen_on_port, remove
 from .log import log
-from .models.catalogue import Catalogue
-from .models.store import ModelStore
 
 _CANNOT_LISTEN = 1
 
 
-def serve(path: Path, store: ModelStore, catalogue: Catalogue, threads: int) -> int:
+@dataclass(frozen=True)
+class Service:
+    """Where to answer, and whom."""
+
+    place: Path | Port
+    token: str | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    drain: int = 1
+    """Seconds for what was begun, once it is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """A server that says at once when it was told to stop, while it ends what it has begun."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Note the signal down."""
+        self._stopping()
+        super().handle_exit(sig, frame)
+
+
+def serve(service: Service, engines: Engines) -> int:
     """Answer until stdin reaches its end or a signal comes. Returns the exit status."""
+    place = service.place
     try:
-        listener = listen(path)
+        listener = listen(place) if isinstance(place, Path) else listen_on_port(place)
     except OSError as error:
-        log("error", "cannot listen", socket_path=str(path), reason=str(error))
+        log("error", "cannot listen", socket_path=str(place), reason=str(error))
         return _CANNOT_LISTEN
-    identity = path.stat().st_ino
-    engines = Engines(catalogue, store, threads)
-    leave_with_parent(path, identity, engines)
+    leave = engines.close
+    if isinstance(place, Path):
+        identity = place.stat().st_ino
+        leave = _removing(place, identity, engines)
+    if isinstance(place, Path) or stat.S_ISFIFO(os.fstat(0).st_mode):
+        # A worker on a port is often started with nothing on its stdin: nobody holds it then.
+        leave_with_parent(leave)
+    application = build_app(engines)
+    guarded: ASGIApp = Guarded(application, service.token) if service.token else application
     config = uvicorn.Config(
-        build_app(engines),
+        guarded,
         log_config=None,
         access_log=False,
         lifespan="off",
         http="h11",
         loop="asyncio",
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=service.drain,
+        ssl_certfile=service.certificate,
+        ssl_keyfile=service.key,
     )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one.
+        log("error", "cannot use the certificate", reason=str(error))
+        return _CANNOT_LISTEN
     # uvicorn stops at these signals and then raises them again, for whoever handled them before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    log(
-        "info",
-        "worker ready",
-        worker_version=__version__,
-        worker_socket=str(path),
-        worker_threads=threads,
-        worker_pid=os.getpid(),
-    )
+    announce(service, listener.getsockname(), engines)
+
+    def stopping() -> None:
+        application.state.status = "draining"
+
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, stopping).run(sockets=[listener])
     finally:
-        remove(path, identity)
-        engines.close()
+        leave()
     # The runtimes' threads may still be computing for nobody; do not wait for them.
     sys.stderr.flush()
     os._exit(0)
 
 
-def listen(path: Path) -> socket.socket:
-    """A socket that only its owner can open. A socket that nobody answers is replaced.
-
-    Raises OSError when another worker answers there or the path cannot be used.
-    """
-    if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink()
-            else:
-                raise OSError(f"another process answers at {path}")
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    path.chmod(0o600)
-    listener.listen(128)
-    listener.setblocking(False)
-    return listener
+def announce(service: Service, address: Any, engines: Engines) -> None:
+    """Say where it answers, and what is not safe about that."""
+    secure = service.certificate is not None
+    where = str(service.place)
+    if isinstance(service.place, Port):
+        host, port = address[:2]
+        host = f"[{host}]" if ":" in host else host
+        where = f"{'https' if secure else 'http'}://{host}:{port}"
+        if not service.place.is_loopback and not secure:
+            log("warning", "texts and token travel unencrypted", worker_address=where)
+    log(
+        "info",
+        "worker ready",
+        worker_version=__version__,
+        worker_socket=where,
+        worker_threads=engines.cores.count,
+        worker_pid=os.getpid(),
+        worker_token=service.token is not None,
+    )
 
 
-def remove(path: Path, identity: int) -> None:
-    """Remove the socket, unless another worker has put its own there."""
-    with suppress(OSError):
-        if path.stat().st_ino == identity:
-            path.unlink()
+def _removing(path: Path, identity: int, engines: Engines) -> Callable[[], None]:
+    def leave() -> None:
+        remove(path, identity)
+        engines.close()
+
+    return leave
 
 
-def leave_with_parent(path: Path, identity: int, engines: Engines) -> None:
+def leave_with_parent(leave: Callable[[], None]) -> None:
     """End the process when stdin does: the parent holds its other end and has died.
 
     Ends at once, without waiting for calls in flight: nobody waits for their results.
@@ -110,8 +145,7 @@ def leave_with_parent(path: Path, identity: int, engines: Engines) -> None:
             except OSError:
                 break
         log("info", "stdin ended, leaving", worker_pid=os.getpid())
-        remove(path, identity)
-        engines.close()
+        leave()
         os._exit(0)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

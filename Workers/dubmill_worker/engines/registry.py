@@ -10,6 +10,7 @@ from ..models.catalogue import TASKS, Catalogue, Model
 from ..models.store import ModelStore
 from ..protocol import WorkerError, bad
 from ..schedule import Account, Cores
+from ..translation.server import ChatServer
 from .base import Context, Engine
 
 
@@ -69,6 +70,13 @@ def _voiceprint(context: Context, _: Engines) -> Engine:
     return Voiceprint(context)
 
 
+def _chat(context: Context, engines: Engines) -> Engine:
+    from .chat import Chat
+
+    assert engines.chat is not None
+    return Chat(context, engines.chat)
+
+
 _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "silero": _silero,
     "faster-whisper": _whisper,
@@ -79,6 +87,7 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "espeak-ng": _espeak,
     "deepfilternet": _deepfilter,
     "voiceprint": _voiceprint,
+    "chat": _chat,
 }
 """By the catalogue's `engine`. Modules are imported when first asked for: some are large."""
 
@@ -86,8 +95,19 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
 class Engines:
     """All engines of this worker, each built once."""
 
-    def __init__(self, catalogue: Catalogue, store: ModelStore, threads: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: ModelStore,
+        threads: int,
+        chat: ChatServer | None = None,
+    ) -> None:
+        if chat is not None:
+            from .chat import entry
+
+            catalogue = catalogue.adding(entry(chat))
         self.catalogue = catalogue
+        self.chat = chat
         self.store = store
         self.cores = Cores(threads)
         self.account = Account()

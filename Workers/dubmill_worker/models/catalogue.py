@@ -141,6 +141,12 @@ class Catalogue:
         """The model of that name, if there is one."""
         return self.models.get(name)
 
+    def adding(self, model: Model) -> Catalogue:
+        """This catalogue and one more. Raises CatalogueError where its name is taken."""
+        if model.name in self.models:
+            raise CatalogueError(f"there is a model called {model.name} already")
+        return Catalogue([*self.models.values(), model])
+
     @property
     def defaults(self) -> list[Model]:
         """The models of the embedded default that `models pull` fetches when none is named."""

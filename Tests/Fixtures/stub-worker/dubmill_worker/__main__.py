@@ -6,6 +6,7 @@ Sources/DubTestKit. Every batch is noted down in `stub-log.ndjson` there, one JS
 
 import argparse
 import array
+import contextlib
 import hashlib
 import json
 import math
@@ -135,23 +136,28 @@ def transcribe(item: dict, _model: str) -> dict:
     given = transcript(path) or {}
     language = item.get("language") or given.get("language") or behaviour().get("spoken", "en")
     if behaviour().get("hears"):
-        return {"language": language, "segments": [segment(*sound) for sound in sounds(path)]}
+        return {"language": language, "attempts": 1, "segments": [segment(*sound) for sound in sounds(path)]}
     text = given.get("text", f"This is {round(seconds * 1000)} milliseconds of speech.")
     segments = [segment(0.0, seconds, text)] if text.split() else []
-    return {"language": language, "segments": segments}
+    return {"language": language, "attempts": 1, "segments": segments}
 
 
 def translate(item: dict, model: str) -> dict:
     """Reverse nothing, invent nothing: mark the text with the language, so that a test knows it again."""
-    if item["target"] in behaviour().get("unsupported", []):
+    if item["target"] in [*behaviour().get("unsupported", []), "zxx"]:
         raise Fault("unsupported_language", f"{item['source']}-{item['target']} is no pair of {model}")
-    return {"text": f"[{item['target']}] {item['text']}", "engine": model, "attempts": 1, "notes": []}
+    text = f"[{item['target']}] {item['text']}"
+    return {"text": text, "engine": model, "attempts": 1, "draft": False, "notes": []}
 
 
 def synthesize(item: dict, model: str) -> dict:
     """Write a tone of 60 ms a character, divided by the rate; its pitch comes from the text."""
-    if item["language"] in behaviour().get("unsupported", []):
+    if item["language"] in [*behaviour().get("unsupported", []), "zxx"]:
         raise Fault("unsupported_language", f"{model} has no voice for {item['language']}")
+    if item.get("voice") == "nobody’s voice":
+        raise Fault("bad_request", "nobody speaks with nobody’s voice")
+    if not Path(item["output"]["path"]).parent.is_dir():
+        raise Fault("bad_request", f"{item['output']['path']}: its folder is not there")
     rate = 16000
     pad = rate // 20
     speech = max(1, int(len(item["text"]) * 0.06 / item.get("rate", 1.0) * rate))
@@ -174,6 +180,8 @@ def synthesize(item: dict, model: str) -> dict:
         "speech": [pad / rate, (pad + speech) / rate],
         "engine": model,
         "voice": item.get("voice") or f"{item['language']}-stub",
+        "language": item["language"],
+        "draft": False,
         "notes": [],
     }
 
@@ -205,11 +213,11 @@ def detect_language(item: dict, _model: str) -> dict:
 def separate(item: dict, _model: str) -> dict:
     """Take all for speech: the part of the file (CAF, mono floats), in a WAV of floats."""
     audio = item["audio"]
-    file = Path(audio["path"]).read_bytes()
     try:
+        file = Path(audio["path"]).read_bytes()
         # A chunk of CAF: 4 bytes of name, 8 of length; in front of the samples 4 more.
         form, samples = file.index(b"desc") + 12, file.index(b"data") + 16
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise Fault("bad_audio", f"{audio['path']}: {error}") from error
     rate = round(struct.unpack_from(">d", file, form)[0])
     frames = file[samples:]
@@ -223,6 +231,7 @@ def separate(item: dict, _model: str) -> dict:
 
 def embed(item: dict, _model: str) -> dict:
     """Everybody sounds the same; where the test wants voices, what hums above 300 Hz is another one."""
+    wav_seconds(item["audio"]["path"])
     with wave.open(item["audio"]["path"]) as audio:
         rate = audio.getframerate()
         samples = array.array("h", audio.readframes(audio.getnframes()))
@@ -249,13 +258,27 @@ LANGUAGES = ["en", "es", "fr", "de", "it", "pt"]
 DIGEST = hashlib.sha256(b"stub").hexdigest()
 
 
+def listed() -> dict:
+    """What the catalogue beside the package lists, by task; nothing where that is empty."""
+    tasks: dict = {}
+    for entry in json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8")):
+        model = {"model": entry["name"], "engine": "stub", "revision": 1, "draft": False}
+        is_there = entry.get("installable", True) and (FOLDER.parent / "models" / entry["name"]).is_dir()
+        model |= {"installed": is_there, "languages": entry["languages"]}
+        model["digest"] = entry["source"]["files"][0]["sha256"] if is_there else None
+        for task in [entry["task"], *entry.get("also", [])]:
+            tasks.setdefault(task, []).append(dict(model))
+    return tasks
+
+
 def capabilities() -> dict:
-    """One installed model a task, and one of each that is not."""
-    plain = {"languages": LANGUAGES, "digest": DIGEST, "draft": False}
-    tasks = {
+    """What is listed; else one installed model a task, and one of each that is not."""
+    plain = {"languages": LANGUAGES, "engine": "stub", "revision": 1, "draft": False}
+    digest = behaviour().get("digest") or DIGEST
+    tasks = listed() or {
         task: [
-            {"model": f"stub-{task}", "installed": True} | plain,
-            {"model": "absent", "installed": False} | plain,
+            {"model": f"stub-{task}", "installed": True, "digest": digest} | plain,
+            {"model": "absent", "installed": False, "digest": None} | plain,
         ]
         for task in TASKS
     }
@@ -293,6 +316,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Health and capabilities."""
+        if not self.may_enter():
+            return
         if self.path == "/v1/health":
             protocol = behaviour().get("protocol", 1)
             about = {"worker": "stub", "version": "1", "pid": os.getpid(), "status": "ready"}
@@ -302,12 +327,51 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send(404, {"error": {"code": "bad_request", "message": f"no {self.path}"}})
 
+    def may_enter(self) -> bool:
+        """Whether the token is right; an answer is sent where it is not, or where the test wants a failure."""
+        wanted = behaviour()
+        if wanted.get("status"):
+            self.send(wanted["status"], {"error": {"code": "internal", "message": "told to answer so"}})
+        elif wanted.get("token") and self.headers["Authorization"] != f"Bearer {wanted['token']}":
+            self.send(401, {"error": {"code": "bad_request", "message": "the token is missing or wrong"}})
+        else:
+            return True
+        return False
+
+    def refuse(self, message: str) -> None:
+        """Say that a request is wrong as a whole."""
+        self.send(400, {"error": {"code": "bad_request", "message": message}})
+
+    def fault_of(self, data: bytes) -> str | None:
+        """What is wrong with a request as a whole, unless the test wants that to go unseen."""
+        sloppy = behaviour().get("breaks", [])
+        try:
+            body = json.loads(data)
+        except ValueError as error:
+            return f"the body is no JSON: {error}"
+        if not isinstance(body, dict) or not isinstance(body.get("items"), list) or not body["items"]:
+            return "there are no items"
+        ids = [item.get("id") for item in body["items"]]
+        task = body.get("task")
+        if len(data) > 16 << 20 or len(ids) > 1024:
+            return "it is too large"
+        if body.get("protocol") != 1 and "any protocol" not in sloppy:
+            return f"protocol {body.get('protocol')} is not spoken here"
+        if task not in TASKS or body.get("model") == "no-such-model":
+            return f"no task {task} with {body.get('model')}"
+        if not all(ids) or (len(set(ids)) < len(ids) and "duplicate ids" not in sloppy):
+            return "an id is missing or there twice"
+        return None
+
     def do_POST(self) -> None:
         """A batch."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path != "/v1/batch" or body.get("task") not in TASKS:
-            message = f"no task {body.get('task')}"
-            return self.send(400, {"error": {"code": "bad_request", "message": message}})
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.may_enter():
+            return None
+        fault = self.fault_of(data)
+        if self.path != "/v1/batch" or fault:
+            return self.refuse(fault or f"no {self.path}")
+        body = json.loads(data)
         items = body["items"]
         note(event="batch", task=body["task"], model=body["model"], items=items, pid=os.getpid())
         started = time.monotonic()
@@ -316,14 +380,37 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/x-ndjson")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for item in items:
-                self.line(self.answer(body["task"], body["model"], item))
+            errors = self.do_all(body)
             wall = time.monotonic() - started
-            self.line({"done": True, "items": len(items), "seconds": {"wall": wall, "cpu": wall}})
+            if "no done" not in behaviour().get("breaks", []):
+                seconds = {"wall": wall, "cpu": wall}
+                self.line({"done": True, "items": len(items), "errors": errors, "seconds": seconds})
             self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             note(event="abandoned", task=body["task"])
             self.close_connection = True
+
+    def do_all(self, body: dict) -> int:
+        """Do all items of a batch, one after the other; how many failed."""
+        breaks = behaviour().get("breaks", [])
+        lines = []
+        for item in body["items"]:
+            line = {"seconds": {"wall": 0.5, "cpu": 0.25}} | self.answer(body["task"], body["model"], item)
+            if "no seconds" in breaks:
+                del line["seconds"]
+            if "own codes" in breaks and "error" in line:
+                line["error"]["code"] = "oops"
+            if "other ids" in breaks:
+                line["id"] = line["id"].encode("ascii", "ignore").decode() + "?"
+            if "random" in breaks and "text" in line.get("output", {}):
+                line["output"]["text"] += f" {time.monotonic_ns()}"
+            lines.append(line)
+            if "all at the end" not in breaks:
+                self.line(line)
+        if "all at the end" in breaks:
+            for line in lines:
+                self.line(line)
+        return sum("error" in line for line in lines)
 
     def answer(self, task: str, model: str, item: dict) -> dict:
         """Do one item, or fail as the test wants."""
@@ -342,8 +429,8 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(wanted.get("delay", 0))
         DONE[0] += 1
-        if model == "absent":
-            error = {"code": "model_missing", "message": "absent is not installed"}
+        if model in ("absent", "stub-absent", "stub-large"):
+            error = {"code": "model_missing", "message": f"{model} is not installed"}
             return {"id": item["id"], "status": "error", "error": error}
         for part, code in wanted.get("errors", {}).items():
             if part in text:
@@ -354,12 +441,19 @@ class Handler(BaseHTTPRequestHandler):
         except Fault as fault:
             error = {"code": fault.code, "message": str(fault)}
             return {"id": item["id"], "status": "error", "error": error}
-        seconds = {"wall": 0.5, "cpu": 0.25}
-        return {"id": item["id"], "status": "ok", "output": output, "seconds": seconds}
+        except KeyError as error:
+            fault = {"code": "bad_request", "message": f"{error} is missing"}
+            return {"id": item["id"], "status": "error", "error": fault}
+        return {"id": item["id"], "status": "ok", "output": output}
 
     def line(self, record: dict) -> None:
         """Send a line in two chunks that end in the middle of it."""
         data = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        if "deaf" in behaviour().get("breaks", []):
+            # It goes on for nobody.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            return
         for piece in (data[: len(data) // 3], data[len(data) // 3 :]):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.flush()
