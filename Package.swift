@@ -62,6 +62,7 @@ let package = Package(
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
+        room("DubSchedule", on: ["DubCore"]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
@@ -73,7 +74,7 @@ let package = Package(
             "DubCommands",
             on: [
                 "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
-                "DubSpeakers", "DubStages", "DubReport",
+                "DubSpeakers", "DubStages", "DubReport", "DubSchedule",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -95,6 +96,9 @@ let package = Package(
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
+        .testTarget(
+            name: "DubScheduleTests", dependencies: ["DubSchedule", "DubCore"].map { .byName(name: $0) },
+            exclude: ["Golden"], swiftSettings: settings),
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),

@@ -1,5 +1,6 @@
 internal import DubCore
 internal import DubGraph
+internal import DubSchedule
 internal import Foundation
 
 /// The two streams of a command: results to stdout, everything else to stderr.
@@ -85,7 +86,7 @@ enum Exit {
 
     /// What an error that stopped a whole command means for its caller.
     static func code(of error: DubError) -> Int32 {
-        let usage: Set<DubError.Code> = [.pipelineInvalid, .parameterInvalid, .settingsInvalid]
+        let usage: Set<DubError.Code> = [.pipelineInvalid, .parameterInvalid, .settingsInvalid, .scheduleInvalid]
         if usage.contains(error.code) { return Self.usage }
         return error.persistence == .transient ? tryAgain : failed
     }
