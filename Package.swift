@@ -63,6 +63,7 @@ let package = Package(
         room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
         room("DubSchedule", on: ["DubCore"]),
+        room("DubWatch", on: ["DubCore", "DubGraph", "DubSchedule"], uses: ["SwiftCSV", "Yams"]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
@@ -74,7 +75,7 @@ let package = Package(
             "DubCommands",
             on: [
                 "DubCore", "DubGraph", "DubRunner", "DubMedia", "DubWorkers", "DubLedger", "DubStorage",
-                "DubSpeakers", "DubStages", "DubReport", "DubSchedule",
+                "DubSpeakers", "DubStages", "DubReport", "DubSchedule", "DubWatch",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -99,6 +100,7 @@ let package = Package(
         .testTarget(
             name: "DubScheduleTests", dependencies: ["DubSchedule", "DubCore"].map { .byName(name: $0) },
             exclude: ["Golden"], swiftSettings: settings),
+        tests(of: "DubWatch", on: ["DubCore", "DubGraph", "DubSchedule", "DubTestKit"]),
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),

@@ -34,9 +34,9 @@ struct ScheduleCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (zone, cron): (TimeZone, CronExpression)
-            do {
+            do throws(DubError) {
                 (zone, cron) = (try TimeZone(named: self.zone), try CronExpression(self.cron))
-            } catch let error as DubError {
+            } catch {
                 Console.note("\(error)")
                 throw ExitCode(Exit.code(of: error))
             }

@@ -138,7 +138,7 @@ extension EndToEnd {
                 [], ["run"], ["plan"], ["runs"], ["status"], ["report"], ["logs"],
                 ["cancel"], ["retry"], ["trace"], ["script"], ["script", "export"], ["script", "import"],
                 ["inspect"], ["models"], ["models", "list"], ["models", "pull"], ["models", "verify"], ["doctor"],
-                ["schedule"], ["schedule", "next"],
+                ["daemon"], ["schedule"], ["schedule", "next"],
             ])
         func snapshot(command: [String]) async throws {
             try await withScratch { scratch in

@@ -1,0 +1,40 @@
+public import DubSchedule
+
+/// A batch that is started by a timetable.
+public struct TimetableEntry: Hashable, Sendable {
+    /// What the batch is made of.
+    public enum Source: Hashable, Sendable {
+        /// A manifest, by its absolute path: CSV, JSON Lines or YAML.
+        case manifest(String)
+        /// Absolute patterns as a shell's.
+        case files([String])
+    }
+
+    /// Unlike all others.
+    public var name: String
+    public var timetable: Timetable
+    /// Whether it starts nothing for the time being.
+    public var isPaused: Bool
+    public var source: Source
+    public var order: FileOrder
+    /// The configuration and the line in it that it is from.
+    public var file: String
+    /// See `file`.
+    public var line: Int
+}
+
+/// One file of a batch.
+public struct BatchItem: Hashable, Sendable {
+    /// The absolute path.
+    public var path: String
+    public var order: FileOrder
+    /// Where it stands in its manifest.
+    public var line: Int
+
+    /// Describes a file.
+    public init(path: String, order: FileOrder, line: Int) {
+        self.path = path
+        self.order = order
+        self.line = line
+    }
+}
