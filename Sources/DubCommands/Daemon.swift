@@ -102,6 +102,10 @@ actor Daemon {
             log.warn("daemon.stopping", ["why": why])
             await queue.cancelAll()
             await worker.shutdown()
+            // What does not heed that is ended all the same: a daemon may be killed anywhere.
+            do { try await Task.sleep(for: .seconds(10)) } catch { return }
+            log.warn("daemon.killed")
+            _exit(Exit.interrupted)
         }
         let late = Task {
             do { try await Task.sleep(for: .seconds(bound)) } catch { return }

@@ -96,14 +96,17 @@ actor FolderKeeper {
                 if dealt[path] == Dealt(arrival: arrival, order: order) { continue }
                 if let held = held[path], held.until > now { continue }
                 inHand.insert(path)
-                means.log.note("file.arrived", ["folder": watched.folder, "item.path": path])
+                if held[path] == nil { means.log.note("file.arrived", ["folder": watched.folder, "item.path": path]) }
                 let isTaken = await means.queue.add(priority: order.priority ?? 0) {
                     await self.process(arrival, order: order, watched)
                 }
                 if !isTaken { inHand.remove(path) }
             }
             lastTrouble = ""
-            let soonest = held.values.map { $0.until.timeIntervalSince(now) }.min() ?? rescan
+            // What is in hand rings when it is done.
+            let soonest =
+                held.filter { !inHand.contains($0.key) && $0.value.until > now }.values
+                .map { $0.until.timeIntervalSince(now) }.min() ?? rescan
             return max(0.05, min(look.nextIn ?? rescan, soonest, watched.rescan ?? 30))
         } catch {
             if lastTrouble != "\(error)" { means.log.fail("folder.unreadable", error, ["folder": configured.folder]) }
@@ -180,6 +183,7 @@ actor FolderKeeper {
             held[path] = Held(until: Date().addingTimeInterval(5), tries: held[path]?.tries ?? 0)
         case .done(let run):
             log.note("file.known", ["item.path": full, "run.id": run])
+            held[path] = nil
             dealt[path] = Dealt(arrival: arrival, order: order)
             try settlement.done(watched.after ?? .keep, to: watched.doneFolder)
         case .taken:
@@ -205,6 +209,7 @@ actor FolderKeeper {
                 throw error
             }
             dealt[path] = Dealt(arrival: arrival, order: order)
+            held[path] = nil
             guard let failure = ending.failure else {
                 try await ledger.settle(content, profile: profile, run: ending.run, isDone: true)
                 log.note("file.done", ["item.path": full, "run.id": ending.run])

@@ -23,23 +23,30 @@ actor TimetableKeeper {
 
     /// Starts what is due until the task is cancelled. Batches that were started go on after that.
     func run() async {
-        var isFirst = true
         while !Task.isCancelled {
             var pause = 30.0
             do {
-                if isFirst, !entry.isPaused {
-                    for due in try await means.machine.ledger.abandonedStarts(of: entry.name) {
-                        tell("timetable.resumed", due)
-                        begin(due)
-                    }
-                    isFirst = false
-                }
+                if !entry.isPaused { try await resume() }
                 if let next = try await step() { pause = min(pause, max(0.01, next.timeIntervalSinceNow)) }
             } catch {
                 means.log.fail("timetable.failed", error, ["timetable": entry.name])
             }
             // Half a minute at most: the machine's clock may be set meanwhile.
             await bell.wait(atMost: .milliseconds(Int64((pause * 1000).rounded(.up))))
+        }
+    }
+
+    /// Takes up what processes left that died, this daemon's last and others'.
+    private func resume() async throws {
+        let ledger = means.machine.ledger
+        var open = try await ledger.abandonedStarts(of: entry.name)
+        if entry.timetable.overlap == .cancelPrevious, let last = open.popLast() {
+            for due in open { try await ledger.endStart(of: entry.name, due: due) }
+            open = [last]
+        }
+        for due in open {
+            tell("timetable.resumed", due)
+            if running.isEmpty || entry.timetable.overlap == .allow { begin(due) } else { waiting = due }
         }
     }
 

@@ -56,8 +56,12 @@ extension FolderSnapshot {
     /// Whether a file is open for writing anywhere on this machine: the kernel grants a read lease only where it is not
     /// (fcntl(2), F_SETLEASE).
     ///
+    /// The lease is held for a moment. Who opens the file in it waits that long, and the kernel sends us SIGIO, which
+    /// would end the process: it is ignored from here on.
+    ///
     /// - Returns: `nil` where it cannot be told: on network file systems, for files of somebody else.
     public static func isOpen(_ path: String) -> Bool? {
+        _ = ignoresBreaks
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -65,6 +69,11 @@ extension FolderSnapshot {
         _ = fcntl(descriptor, setLease, Int32(F_UNLCK))
         return false
     }
+
+    private static let ignoresBreaks: Bool = {
+        signal(SIGIO, SIG_IGN)
+        return true
+    }()
 
     /// F_SETLEASE of Linux, which Swift does not import.
     private static let setLease: Int32 = 1024

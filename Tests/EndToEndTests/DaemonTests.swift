@@ -151,6 +151,47 @@ extension EndToEnd {
         }
 
         @Test(
+            "a time that comes while the batch before goes on: skip, queue, cancel-previous, allow",
+            arguments: ["skip", "queue", "cancel-previous", "allow"])
+        func overlap(rule: String) async throws {
+            try await withScratch { scratch in
+                let kit = try DaemonKit(in: scratch)
+                try kit.drop("../library/a.mp4", "wait go")
+                try kit.configure(
+                    also: "timetables: [{name: nightly, cron: '0 0 1 1 *', files: 'library/*', pipeline: cheap.yaml,"
+                        + " out: out, missed: all, overlap: \(rule)}]")
+                let seen = try await kit.start()
+                #expect(try await eventually { try await kit.mill.ledger("SELECT * FROM started").count == 1 })
+                #expect(try await kit.stop(seen).status == 0)
+                // Two times are made up for, at once.
+                try await longAgo(kit)
+                let daemon = try await kit.start()
+                #expect(try await kit.said("batch.started", by: daemon))
+                switch rule {
+                case "skip": #expect(try await kit.said("timetable.overlapped", by: daemon))
+                case "queue":
+                    #expect(try await kit.said("timetable.waiting", by: daemon))
+                    #expect(kit.events("batch.started", by: daemon).count == 1)
+                default: #expect(try await kit.said("batch.started", by: daemon, times: 2))
+                }
+                if rule == "cancel-previous" { #expect(try await kit.said("batch.finished", by: daemon)) }
+                #expect(try await eventually { kit.executed.contains("wait go") })
+                try kit.write("go", "")
+                #expect(try await kit.said("batch.finished", by: daemon, times: rule == "skip" ? 1 : 2))
+                #expect(try await kit.stop(daemon).status == 0)
+                let told = kit.events("batch.finished", by: daemon).compactMap { $0["items"]?.string }
+                #expect(
+                    told
+                        == (rule == "skip"
+                            ? ["1 passed"]
+                            : rule == "cancel-previous"
+                                ? ["1 cancelled", "1 passed"]
+                                : ["1 passed", "1 passed"]))
+                #expect(kit.names("out") == ["a.txt"])
+            }
+        }
+
+        @Test(
             "missed: skip leaves them out, and a paused timetable starts nothing",
             arguments: ["missed: skip", "paused: true"])
         func skipped(rule: String) async throws {
