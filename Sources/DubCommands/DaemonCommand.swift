@@ -43,7 +43,7 @@ struct DaemonCommand: AsyncParsableCommand {
         do {
             let settings = try Settings(file: file)
             let machine = try Machine(
-                storeFolder: RunPaths.absolute(Home().store(given: settings.value("store", flag: store))),
+                storeFolder: Home().store(given: Self.path("store", flag: store, settings, file)),
                 threads: try settings.number("threads", flag: threads))
             let configuration = try DaemonCheck(machine: machine).configuration(file)
             if check { return Console.result(Self.table(configuration)) }
@@ -57,7 +57,7 @@ struct DaemonCommand: AsyncParsableCommand {
             let means = FolderKeeper.Means(
                 machine: machine, queue: WorkQueue(slots: configuration.items), log: log,
                 slots: max(1, slots / configuration.items),
-                quarantine: settings.value("quarantine", flag: nil).map(RunPaths.absolute))
+                quarantine: Self.path("quarantine", flag: nil, settings, file))
             let signals = Signals()
             await Daemon(
                 file: file, configuration: configuration, means: means, storeBudget: try StoreBudget(settings)
@@ -67,6 +67,14 @@ struct DaemonCommand: AsyncParsableCommand {
             log.fail("daemon.refused", error)
             throw ExitCode(Exit.code(of: error))
         }
+    }
+
+    /// A path that is set; one that stands in the configuration is relative to that.
+    private static func path(_ name: String, flag: String?, _ settings: Settings, _ file: String) -> String? {
+        let (value, origin) = settings.resolve(name, flag: flag)
+        guard let value else { return nil }
+        guard origin == .file, !value.hasPrefix("/"), !value.hasPrefix("~") else { return RunPaths.absolute(value) }
+        return RunPaths.absolute((file as NSString).deletingLastPathComponent + "/" + value)
     }
 
     private static func table(_ configuration: DaemonConfiguration) -> String {
