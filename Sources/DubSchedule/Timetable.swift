@@ -39,7 +39,9 @@ public struct Timetable: Hashable, Sendable {
     /// Seconds, ≥ 0: each start is put off by a part of it that its name and time decide, so that many timetables of
     /// one time do not begin at once.
     public var jitter: TimeInterval
+    /// What becomes of times that were missed.
     public var missed: Missed
+    /// What becomes of times that come too soon.
     public var overlap: Overlap
 
     /// Describes a timetable.

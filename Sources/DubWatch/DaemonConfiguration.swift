@@ -2,7 +2,9 @@ public import Foundation
 
 /// All that a daemon does.
 public struct DaemonConfiguration: Hashable, Sendable {
+    /// What is watched.
     public var folders: [WatchedFolder] = []
+    /// What is started by the clock.
     public var timetables: [TimetableEntry] = []
     /// How many files are worked on at once; ≥ 1.
     public var items = 2

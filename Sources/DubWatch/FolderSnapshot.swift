@@ -4,6 +4,7 @@ public struct FolderSnapshot: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         /// From the watched folder, without a leading `/`.
         public var path: String
+        /// The inode number.
         public var inode: UInt64
         /// Bytes.
         public var size: Int64

@@ -12,10 +12,13 @@ public struct TimetableEntry: Hashable, Sendable {
 
     /// Unlike all others.
     public var name: String
+    /// When it is started.
     public var timetable: Timetable
     /// Whether it starts nothing for the time being.
     public var isPaused: Bool
+    /// What it is made of.
     public var source: Source
+    /// What is asked of its files, where they do not say otherwise.
     public var order: FileOrder
     /// The configuration and the line in it that it is from.
     public var file: String
@@ -27,6 +30,7 @@ public struct TimetableEntry: Hashable, Sendable {
 public struct BatchItem: Hashable, Sendable {
     /// The absolute path.
     public var path: String
+    /// What is asked of it.
     public var order: FileOrder
     /// Where it stands in its manifest.
     public var line: Int

@@ -14,6 +14,7 @@ public struct WatchedFolder: Hashable, Sendable {
     public struct Rule: Hashable, Sendable {
         /// As a shell's; of the name alone, or of the path from the watched folder where it has a `/`.
         public var pattern: String
+        /// What is asked of them.
         public var order: FileOrder
         /// Where it stands.
         public var line: Int
@@ -36,6 +37,7 @@ public struct WatchedFolder: Hashable, Sendable {
     public var needsMarker: Bool?
     /// Seconds between looks without a hint.
     public var rescan: TimeInterval?
+    /// What becomes of a file that is done.
     public var after: After?
     /// Where files go that are done, absolute; `done` in the folder where it is not given.
     public var done: String?
@@ -43,6 +45,7 @@ public struct WatchedFolder: Hashable, Sendable {
     public var quarantine: String?
     /// Patterns of the files that are taken; media by their extensions where there is none.
     public var files: [String]?
+    /// What is asked of the files.
     public var order = FileOrder()
     /// The first that fits counts, over `order`.
     public var rules: [Rule] = []
