@@ -57,8 +57,10 @@ actor Daemon {
             task.cancel()
             folders[folder] = nil
         }
+        var ending: [String: Task<Void, Never>] = [:]
         for (entry, task) in timetables where !configuration.timetables.contains(entry) {
             task.cancel()
+            ending[entry.name] = task
             timetables[entry] = nil
         }
         // Unstructured: each ends when it is no longer configured, or the daemon stops.
@@ -68,7 +70,12 @@ actor Daemon {
         }
         for entry in configuration.timetables where timetables[entry] == nil {
             let keeper = TimetableKeeper(entry, means: means)
-            timetables[entry] = Task { await keeper.run() }
+            // What the one before leaves is taken up at once.
+            let before = ending[entry.name]
+            timetables[entry] = Task {
+                await before?.value
+                await keeper.run()
+            }
         }
     }
 

@@ -15,6 +15,8 @@ actor TimetableKeeper {
     private var running: Set<Date> = []
     /// The start that waits for the one before.
     private var waiting: Date?
+    /// Batches that were stopped for later ones.
+    private var dropped: Set<Date> = []
 
     init(_ entry: TimetableEntry, means: FolderKeeper.Means) {
         self.entry = entry
@@ -31,9 +33,13 @@ actor TimetableKeeper {
             } catch {
                 means.log.fail("timetable.failed", error, ["timetable": entry.name])
             }
+            // The one before may go on in another process, or under the configuration before this.
+            if waiting != nil { pause = min(pause, 2) }
             // Half a minute at most: the machine's clock may be set meanwhile.
             await bell.wait(atMost: .milliseconds(Int64((pause * 1000).rounded(.up))))
         }
+        // Who keeps the timetable next begins it.
+        if let waiting { try? await means.machine.ledger.leaveStart(of: entry.name, due: waiting) }
     }
 
     /// Takes up what processes left that died, this daemon's last and others'.
@@ -44,9 +50,12 @@ actor TimetableKeeper {
             for due in open { try await ledger.endStart(of: entry.name, due: due) }
             open = [last]
         }
+        guard !open.isEmpty else { return }
+        var going = try await ledger.runningStarts(of: entry.name) - open.count
         for due in open {
             tell("timetable.resumed", due)
-            if running.isEmpty || entry.timetable.overlap == .allow { begin(due) } else { waiting = due }
+            if going <= 0 || entry.timetable.overlap == .allow { begin(due) } else { waiting = due }
+            going += 1
         }
     }
 
@@ -64,7 +73,7 @@ actor TimetableKeeper {
         let due = entry.timetable.due(since: last, now: now, name: entry.name)
         // The last is enough: what lies before it has been dealt with too.
         if let missed = due.skipped.last, try await ledger.takeStart(of: entry.name, due: missed, isSkipped: true) {
-            tell("timetable.missed", missed, "\(due.skipped.count) left out")
+            tell("timetable.missed", missed)
         }
         for time in due.starts {
             guard !entry.isPaused else {
@@ -85,7 +94,8 @@ actor TimetableKeeper {
                 waiting = time
                 tell("timetable.waiting", time)
             case .cancelPreviousAndStart:
-                for before in running { await means.queue.cancel(batch: batch(before)) }
+                dropped.formUnion(running)
+                await means.queue.cancel(batch: entry.name)
                 begin(time)
             }
         }
@@ -106,6 +116,7 @@ actor TimetableKeeper {
         Task {
             await work(off: due)
             running.remove(due)
+            dropped.remove(due)
             await bell.ring()
         }
     }
@@ -116,7 +127,7 @@ actor TimetableKeeper {
             let items = try self.items()
             log.note("batch.started", ["batch": batch(due), "items": "\(items.count)"])
             let stems = RunSession.stems(items.map(\.path))
-            let name = batch(due)
+            let (name, timetable) = (batch(due), entry.name)
             let counts = Locked<[String: Int]>([:])
             let isWhole = await withTaskGroup(of: Bool.self) { group in
                 for (item, stem) in zip(items, stems) {
@@ -125,8 +136,9 @@ actor TimetableKeeper {
                         path: item.path, order: order, stem: stem, out: order.out ?? defaultOut,
                         quarantine: means.quarantine)
                     group.addTask { [means] in
-                        await queue.run(priority: order.priority ?? 0, batch: name) {
-                            let status = await Self.status(of: run, means)
+                        await queue.run(priority: order.priority ?? 0, batch: timetable) {
+                            let isDropped = await self.dropped.contains(due)
+                            let status = isDropped ? "cancelled" : await Self.status(of: run, means)
                             counts.withLock { $0[status, default: 0] += 1 }
                         }
                     }

@@ -116,6 +116,18 @@ extension SQLiteLedger {
         }
     }
 
+    /// Lets go of a start that was not begun: it is as if its process had died.
+    ///
+    /// - Throws: `ledger.failed`.
+    public func leaveStart(of timetable: String, due: Date) async throws {
+        let own = owners.own
+        try await writer.write { database in
+            try database.execute(
+                sql: "UPDATE started SET owner = '' WHERE timetable = ? AND due = ? AND owner = ?",
+                arguments: [timetable, due.timeIntervalSince1970, own])
+        }
+    }
+
     /// How many starts have not come to their end, and wait or go on in a process that lives.
     ///
     /// - Throws: `ledger.failed`.

@@ -83,16 +83,17 @@ public struct Timetable: Hashable, Sendable {
     public func due(since last: Date, now: Date, name: String) -> Due {
         var due = Due()
         var late: [Date] = []
+        var isPending = false
         var from = last
         // So many that a minute's expression that was down for a year stays cheap: what is older counts as skipped.
         if let latest = cron.previous(before: now, in: zone), missed != .all, latest > last {
             from = max(last, latest.addingTimeInterval(-Self.tolerance - jitter - 60))
         }
-        let hasOlder = from > last && (cron.next(after: last, in: zone).map { $0 <= from } ?? false)
         while let time = cron.next(after: from, in: zone) {
             let start = time.addingTimeInterval(delay(of: time, name: name))
             guard start <= now else {
                 due.next = start
+                isPending = time <= now
                 break
             }
             if now.timeIntervalSince(start) > Self.tolerance { late.append(time) } else { due.starts.append(time) }
@@ -103,11 +104,8 @@ public struct Timetable: Hashable, Sendable {
         case .skip:
             due.skipped = late
         case .once:
-            // What is on time does for the missed ones too.
-            if due.starts.isEmpty, let time = late.popLast() ?? (hasOlder ? cron.previous(before: now, in: zone) : nil)
-            {
-                due.starts = [time]
-            }
+            // What is on time, or is due and put off by its jitter, does for the missed ones too.
+            if due.starts.isEmpty, !isPending, let time = late.popLast() { due.starts = [time] }
             due.skipped = late
         case .all:
             due.skipped = Array(late.dropLast(Self.mostMadeUp))

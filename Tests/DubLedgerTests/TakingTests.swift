@@ -66,6 +66,8 @@ import Testing
             #expect(try await ledger.runningStarts(of: "n") == 1)
             #expect(try await ledger.abandonedStarts(of: "n") == [time(220)])
             #expect(try await ledger.abandonedStarts(of: "n").isEmpty)
+            try await ledger.leaveStart(of: "n", due: time(220))
+            #expect(try await ledger.abandonedStarts(of: "n") == [time(220)])
             try await ledger.endStart(of: "n", due: time(160))
             try await ledger.endStart(of: "n", due: time(220))
             #expect(try await ledger.runningStarts(of: "n") == 0)

@@ -72,6 +72,10 @@ import Testing
         let early = table.due(since: last, now: start.addingTimeInterval(-0.001), name: "table 0")
         #expect(early.starts.isEmpty && early.next == start)
         #expect(table.due(since: last, now: start, name: "table 0").starts == [due])
+        // Days were missed, and today's is put off: it does for them, at its time.
+        let long = table.due(
+            since: due.addingTimeInterval(-5 * 86_400), now: due.addingTimeInterval(1), name: "table 0")
+        #expect(long.starts.isEmpty && long.next == start)
     }
 
     @Test("overlap: skip, queue one, cancel the one before, allow")

@@ -174,6 +174,13 @@ extension EndToEnd {
                     #expect(kit.events("batch.started", by: daemon).count == 1)
                 default: #expect(try await kit.said("batch.started", by: daemon, times: 2))
                 }
+                // A configuration that is read again in the middle of it loses nothing, though the timetable is changed.
+                try kit.configure(
+                    also:
+                        "\n\ntimetables: [{name: nightly, cron: '0 0 1 1 *', files: 'library/*', pipeline: cheap.yaml,"
+                        + " out: out, missed: all, overlap: \(rule), priority: 3}]")
+                daemon.signal(SIGHUP)
+                #expect(try await kit.said("configuration.reloaded", by: daemon))
                 if rule == "cancel-previous" { #expect(try await kit.said("batch.finished", by: daemon)) }
                 #expect(try await eventually { kit.executed.contains("wait go") })
                 try kit.write("go", "")

@@ -108,6 +108,24 @@ extension EndToEnd {
             }
         }
 
+        @Test("where the fault is not the file's, it stays, and nothing is put apart")
+        func held() async throws {
+            try await withScratch { scratch in
+                let kit = try DaemonKit(in: scratch)
+                try kit.configure("after: move, rules: [{match: 'a*', out: notes/made}]")
+                try kit.write("notes", "a file where a folder should be")
+                let daemon = try await kit.start()
+                try kit.drop("a.mp4", "a")
+                try kit.drop("b.mp4", "b")
+                #expect(try await kit.said("file.held", by: daemon))
+                #expect(try await kit.said("file.done", by: daemon))
+                #expect(try await kit.stop(daemon).status == 0)
+                #expect(kit.names("in") == ["a.mp4", "done/b.mp4"])
+                #expect(kit.events("file.held", by: daemon).first?["error.code"] == "output.unwritable")
+                #expect(try await kit.mill.ledger("SELECT count(*) FROM taken WHERE state <> 'done'") == [["0"]])
+            }
+        }
+
         @Test("two daemons share a folder, three write into it: each file once")
         func shared() async throws {
             try await withScratch { scratch in
