@@ -2,6 +2,7 @@ internal import DubCore
 internal import DubGraph
 internal import DubRunner
 internal import DubWatch
+internal import DubWorkers
 internal import Foundation
 
 /// One file as a daemon runs it: what is asked of it, made into runs.
@@ -15,10 +16,19 @@ struct FileRun: Sendable {
         var isCancelled: Bool { records.contains { $0.status == "cancelled" } }
         var failure: ItemRecord? { records.first { $0.status == "failed" } }
         /// Whether what went wrong lies with the machine rather than with the file, so that it may go later.
-        var mayPass: Bool {
+        ///
+        /// - Parameter tries: how often it was tried before. A worker that will not live may be another file's fault,
+        ///   and after some tries is taken for this one's.
+        func mayPass(after tries: Int) -> Bool {
             guard let code = failure?.error?.code else { return false }
-            return ["output.", "ledger.", "store.", "worker.not-installed"].contains { code.hasPrefix($0) }
+            if code == DubError.Code.workerBroken.name { return tries < 4 }
+            return Self.machines.contains { code.hasPrefix($0) }
         }
+
+        private static let machines = [
+            "output.", "ledger.", "store.", "resources.", "http.", "catalogue.", "exec.not-found",
+            "worker.not-installed", "worker.model-missing",
+        ]
     }
 
     let path: String
@@ -99,6 +109,8 @@ struct FileRun: Sendable {
         on machine: Machine, slots: Int, log: DaemonLog
     ) async throws -> Ending {
         var ending = Ending()
+        // One file that kills the worker must not be the end of all that come after it.
+        await machine.worker.forgive()
         for request in try requests(Home(), slots: slots) {
             try Task.checkCancellation()
             let name = Locked("")

@@ -197,7 +197,7 @@ actor FolderKeeper {
                     log.warn("file.changed", ["item.path": full, "run.id": ending.run])
                     throw CancellationError()
                 }
-                if ending.mayPass, let failure = ending.failure?.error {
+                if ending.mayPass(after: held[path]?.tries ?? 0), let failure = ending.failure?.error {
                     hold(path)
                     log.warn(
                         "file.held",

@@ -9,8 +9,8 @@ struct DaemonKit {
     let incoming: String
     private let config: String
 
-    init(in folder: URL) throws {
-        mill = try Mill(in: folder)
+    init(in folder: URL, behaviour: StubWorker.Behaviour = .hearing) throws {
+        mill = try Mill(in: folder, behaviour: behaviour)
         incoming = mill.path("in")
         config = mill.path("dubmill.yaml")
         try FileManager.default.createDirectory(atPath: incoming, withIntermediateDirectories: true)

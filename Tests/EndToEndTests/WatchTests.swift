@@ -180,6 +180,32 @@ extension EndToEnd {
             }
         }
 
+        @Test("a film that kills the worker whenever it is tried fails alone: those after it are dubbed")
+        func poison() async throws {
+            try await withScratch { scratch in
+                var behaviour = StubWorker.Behaviour.hearing
+                behaviour.dieAt = "at 280 hertz"
+                let kit = try DaemonKit(in: scratch, behaviour: behaviour)
+                try kit.write(
+                    "dubmill.yaml",
+                    "watch: [{folder: in, to: es, out: out, settle: 0.3s, after: move, set: {listen: false}}]\n"
+                        + "daemon: {items: 1}\n")
+                let daemon = try await kit.start()
+                let bad = try await Clip(seconds: 13, name: "bad.mp4").make(in: scratch)
+                #expect(rename(bad, kit.incoming + "/bad.mp4") == 0)
+                #expect(
+                    try await eventually(within: .seconds(60)) {
+                        !kit.events("file.held", by: daemon).isEmpty
+                            || !kit.events("file.quarantined", by: daemon).isEmpty
+                    })
+                let good = try await Clip(seconds: 6, name: "good.mp4").make(in: scratch)
+                #expect(rename(good, kit.incoming + "/good.mp4") == 0)
+                #expect(try await kit.said("file.done", by: daemon, within: .seconds(60)), "\(daemon.saidSoFar)")
+                #expect(try await kit.stop(daemon).status == 0)
+                #expect(kit.names("in/done") == ["good.mp4"])
+            }
+        }
+
         @Test("scripts beside a film go into its dub, each in its language; the others are translated")
         func sidecars() async throws {
             try await withScratch { scratch in
