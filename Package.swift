@@ -62,6 +62,8 @@ let package = Package(
         room("DubStorage", on: ["DubCore", "DubGraph", "DubRunner"]),
         room("DubMedia", on: ["DubCore", "CFFmpeg"], uses: ["Crypto"]),
         room("DubTiming", on: ["DubCore"]),
+        room("DubSchedule", on: ["DubCore"]),
+        room("DubWatch", on: ["DubCore", "DubGraph", "DubSchedule"], uses: ["SwiftCSV", "Yams"]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto", "CryptoExtras"]),
@@ -74,7 +76,7 @@ let package = Package(
             "DubCommands",
             on: [
                 "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubObjects", "DubWorkers", "DubLedger",
-                "DubStorage", "DubSpeakers", "DubStages", "DubReport",
+                "DubStorage", "DubSpeakers", "DubStages", "DubReport", "DubSchedule", "DubWatch",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -96,6 +98,10 @@ let package = Package(
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
+        .testTarget(
+            name: "DubScheduleTests", dependencies: ["DubSchedule", "DubCore"].map { .byName(name: $0) },
+            exclude: ["Golden"], swiftSettings: settings),
+        tests(of: "DubWatch", on: ["DubCore", "DubGraph", "DubSchedule", "DubTestKit"]),
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubObjects", on: ["DubCore", "DubHTTP", "DubTestKit"]),

@@ -1,5 +1,6 @@
 internal import DubCore
 internal import DubGraph
+internal import DubSchedule
 internal import DubWorkers
 internal import Foundation
 
@@ -86,7 +87,9 @@ enum Exit {
 
     /// What an error that stopped a whole command means for its caller.
     static func code(of error: DubError) -> Int32 {
-        let usage: Set<DubError.Code> = [.pipelineInvalid, .parameterInvalid, .settingsInvalid, .workerAddress]
+        let usage: Set<DubError.Code> = [
+            .pipelineInvalid, .parameterInvalid, .settingsInvalid, .scheduleInvalid, .workerAddress,
+        ]
         if usage.contains(error.code) { return Self.usage }
         return error.persistence == .transient ? tryAgain : failed
     }

@@ -26,8 +26,8 @@ public struct DubmillCommand: AsyncParsableCommand {
             LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
             CastCommand.self, InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self,
             CopyCommand.self, SignCommand.self,
-            WorkerCommand.self, DoctorCommand.self,
-            BenchCommand.self,
+            WorkerCommand.self,
+            DaemonCommand.self, ScheduleCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 
     /// Made by the argument parser.

@@ -19,6 +19,9 @@ struct Settings: Sendable {
         "worker-authorities", "chat-url", "chat-model",
     ]
 
+    /// What else may stand in `dubmill.yaml`: the daemon's to read.
+    static let daemonKeys = ["watch", "timetables", "daemon"]
+
     private let environment: [String: String]
     private let file: [String: String]
     /// The file that was read, if there is one.
@@ -26,12 +29,15 @@ struct Settings: Sendable {
 
     /// Reads `dubmill.yaml` of the current folder where there is one.
     ///
+    /// - Parameter file: another file instead.
     /// - Throws: `settings.invalid` for a file that is no mapping of known names.
-    init(environment: [String: String] = ProcessInfo.processInfo.environment, folder: String = ".") throws {
+    init(
+        environment: [String: String] = ProcessInfo.processInfo.environment, folder: String = ".", file: String? = nil
+    ) throws {
         self.environment = environment
-        let path = "\(folder)/dubmill.yaml"
+        let path = file ?? "\(folder)/dubmill.yaml"
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            file = [:]
+            self.file = [:]
             self.path = nil
             return
         }
@@ -43,6 +49,7 @@ struct Settings: Sendable {
         var values: [String: String] = [:]
         for (key, value) in mapping {
             let name = key.string ?? ""
+            if Self.daemonKeys.contains(name) { continue }
             guard Self.names.contains(name) else {
                 throw Self.invalid(
                     "There is no setting `\(name)`.", "\(path):\(key.mark?.line ?? 0)",
@@ -50,7 +57,7 @@ struct Settings: Sendable {
             }
             values[name] = value.string ?? value.sequence?.compactMap(\.string).joined(separator: ",")
         }
-        file = values
+        self.file = values
     }
 
     private static func invalid(_ what: String, _ place: String, _ fix: String) -> DubError {
@@ -81,9 +88,4 @@ struct Settings: Sendable {
         }
         return number
     }
-}
-
-extension DubError.Code {
-    /// `dubmill.yaml`, a `DUBMILL_*` variable or a number on the command line is wrong.
-    static let settingsInvalid = Self(name: "settings.invalid")
 }

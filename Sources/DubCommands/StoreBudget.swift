@@ -21,17 +21,17 @@ struct StoreBudget: Sendable, Hashable {
     /// Removes what is over the budget, least recently used first, and says so where there was something.
     ///
     /// What goes wrong here is told and changes nothing of the run.
-    func keep(_ machine: Machine) async {
+    func keep(_ machine: Machine, tell: @Sendable (String) -> Void = { Console.note($0) }) async {
         do {
             let report = try await Housekeeping(store: machine.store, ledger: machine.ledger).collect(
                 .init(budget: bytes), isDone: true)
             let freed = report.orphans.bytes + report.evicted.bytes
             guard freed > 0 else { return }
-            Console.note(
+            tell(
                 "The store was over \(ByteCount.text(bytes)): \(ByteCount.text(freed)) of what was not used for longest"
                     + " removed.")
         } catch {
-            Console.note("\(error)")
+            tell("\(error)")
         }
     }
 }

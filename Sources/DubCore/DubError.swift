@@ -71,4 +71,6 @@ extension DubError.Code {
     public static let languageUnknown = Self(name: "language.unknown")
     /// A language is known, and no installed engine can do what was asked in it.
     public static let languageUnsupported = Self(name: "language.unsupported")
+    /// `dubmill.yaml`, a `.dubmill.yaml`, a manifest, a `DUBMILL_*` variable or a number on the command line is wrong.
+    public static let settingsInvalid = Self(name: "settings.invalid")
 }

@@ -15,6 +15,15 @@ public struct Fault: Hashable, Sendable, CustomStringConvertible {
 
     /// `file:line:column: what fix`, as compilers print it.
     public var description: String { "\(file):\(line):\(column): \(what) \(fix)" }
+
+    /// Describes a fault.
+    public init(file: String, line: Int, column: Int, what: String, fix: String) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.what = what
+        self.fix = fix
+    }
 }
 
 extension Fault {
@@ -55,7 +64,7 @@ extension DubError {
 }
 
 /// What to say of a word that is none of the candidates: the one that was meant, or all that there are.
-public func hint(_ word: String, among candidates: some Sequence<String>) -> String {
+package func hint(_ word: String, among candidates: some Sequence<String>) -> String {
     let known = Set(candidates).sorted()
     if let near = suggestion(for: word, among: known) { return "Did you mean `\(near)`?" }
     return known.isEmpty ? "Leave it away." : "There is \(known.joined(separator: ", "))."

@@ -12,8 +12,8 @@ internal import Glibc
 /// was answered; a power cut may lose the last moments, never the file's consistency, and what is lost is run again.
 public final class SQLiteLedger: Ledger {
     let pool: DatabasePool
-    private let writer: GroupWriter
-    private let owners: Owners
+    let writer: GroupWriter
+    let owners: Owners
 
     /// Opens or makes the ledger and brings it to the present schema.
     ///
@@ -52,7 +52,7 @@ public final class SQLiteLedger: Ledger {
             cause: error)
     }
 
-    private func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
             return try await pool.read(body)
         } catch let error as DatabaseError {

@@ -43,6 +43,23 @@ enum Schema {
                     """)
         }
         migrator.registerMigration("2 claims, dead letters, keys as bytes", migrate: second)
+        migrator.registerMigration("3 watched folders, timetables") { database in
+            try database.execute(
+                sql: """
+                    -- Files that were taken from watched folders, by content and what was asked of them.
+                    -- `state`: taken (while `owner` lives: see Owners), done, failed.
+                    CREATE TABLE taken (
+                        file BLOB NOT NULL, profile BLOB NOT NULL, path TEXT NOT NULL, owner TEXT NOT NULL,
+                        state TEXT NOT NULL, run TEXT, changed REAL NOT NULL, PRIMARY KEY (file, profile)
+                    ) STRICT, WITHOUT ROWID;
+                    -- Times of timetables that were dealt with. `state`: begun (the timetable was first seen then),
+                    -- started, ended, skipped.
+                    CREATE TABLE started (
+                        timetable TEXT NOT NULL, due REAL NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL,
+                        PRIMARY KEY (timetable, due)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

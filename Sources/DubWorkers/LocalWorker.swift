@@ -108,6 +108,12 @@ public actor LocalWorker: Worker {
         return results
     }
 
+    /// Forgets past deaths: for those who live long, and begin with something new.
+    public func forgive() {
+        deaths = 0
+        culprits = []
+    }
+
     /// Ends the process and waits for its end: stdin is closed at once, SIGTERM follows after 1 s, SIGKILL after 3 s.
     ///
     /// Finishes even in a cancelled task. No call succeeds afterwards.

@@ -18,11 +18,17 @@ public protocol Worker: Sendable {
 
     /// Ends what belongs to this process alone; finishes even in a cancelled task.
     func shutdown() async
+
+    /// Forgets past deaths: for those who live long, and begin with something new.
+    func forgive() async
 }
 
 extension Worker {
     /// Nothing belongs to this process alone.
     public func shutdown() async {}
+
+    /// Has nothing to forget.
+    public func forgive() async {}
 }
 
 /// Items for one model to work on.

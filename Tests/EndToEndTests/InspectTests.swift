@@ -141,6 +141,7 @@ extension EndToEnd {
                 ["sign"], ["copy"],
                 ["worker"],
                 ["worker", "check"], ["worker", "serve"],
+                ["daemon"], ["schedule"], ["schedule", "next"],
             ])
         func snapshot(command: [String]) async throws {
             try await withScratch { scratch in

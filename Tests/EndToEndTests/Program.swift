@@ -67,6 +67,12 @@ final class Running: Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    /// What it has said on stderr so far.
+    var saidSoFar: String {
+        let said = try? Data(contentsOf: folder.appendingPathComponent("stderr"))
+        return String(decoding: said ?? Data(), as: UTF8.self)
+    }
 }
 
 /// Programs that the tests call beside dubmill.
