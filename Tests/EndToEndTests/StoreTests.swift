@@ -58,7 +58,8 @@ extension EndToEnd {
                 for limits in [["--budget", "0"], ["--older-than", "0d"], []] {
                     let outcome = try await mill.start(["store", "gc", "--format", "json"] + limits).finish()
                     #expect(outcome.status == 0, "\(outcome.stderr)")
-                    #expect(mill.objects == objects, "\(limits): \(outcome.stdout)")
+                    // What does not wait for the translation goes on, and adds to them.
+                    #expect(objects.isSubset(of: mill.objects), "\(limits): \(outcome.stdout)")
                 }
                 try mill.stub.become(.hearing)
                 let outcome = try await running.finish()
