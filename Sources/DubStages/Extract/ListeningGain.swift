@@ -1,6 +1,6 @@
 internal import DubMedia
 
-/// By how much a faint sound is turned up before it is listened to, as a person would.
+/// By how much a faint sound, source or dub, is turned up before a model listens to it, as a person would.
 ///
 /// At −60 dBFS detectors and recognisers hear little, and 16 bits leave little to be heard. Steps of 12 dB, and none for
 /// what peaks above −20 dBFS: a line that is voiced anew seldom changes the samples of all the others.
