@@ -86,22 +86,28 @@ public final class SQLiteLedger: Ledger {
         return try String.fetchOne(statement, arguments: [item, node])
     }
 
-    /// Looks up and claims in one transaction.
+    /// Looks up, and claims what is not there in one transaction.
+    ///
+    /// The first look is a reader's: of a run that was already done nothing waits for the one who writes.
     public func claim(_ nodes: [NodeClaim], item: String) async throws -> [NodeState] {
+        let known = try await read { database in try nodes.map { try Self.done($0, in: database) } }
+        guard known.contains(where: { $0 == nil }) else { return known.compactMap(\.self) }
         let owners = owners
         return try await writer.write { database in
-            let result = try database.cachedStatement(sql: "SELECT outputs FROM result WHERE key = ?")
-            return try nodes.map { node in
-                let key = node.key.bytes
-                if !node.isForced, let text = try String.fetchOne(result, arguments: [key]),
-                    let outputs = ResultText.read(text)
-                {
-                    return .done(outputs)
-                }
-                guard try Self.claim(key, for: owners, in: database) else { return .running }
+            try zip(nodes, known).map { node, known in
+                // What another process has written meanwhile counts too.
+                if let done = try known ?? Self.done(node, in: database) { return done }
+                guard try Self.claim(node.key.bytes, for: owners, in: database) else { return .running }
                 return .claimed(last: try Self.last(node.node, of: item, in: database))
             }
         }
+    }
+
+    /// What the node wrote; `nil` where it did not yet, or shall again.
+    private static func done(_ node: NodeClaim, in database: Database) throws -> NodeState? {
+        guard !node.isForced else { return nil }
+        let result = try database.cachedStatement(sql: "SELECT outputs FROM result WHERE key = ?")
+        return try String.fetchOne(result, arguments: [node.key.bytes]).flatMap(ResultText.read).map(NodeState.done)
     }
 
     private static func claim(_ key: Data, for owners: Owners, in database: Database) throws -> Bool {
