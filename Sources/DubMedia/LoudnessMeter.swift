@@ -11,7 +11,7 @@ public struct LoudnessReport: Hashable, Sendable, Codable {
     public var integrated: Double?
     /// Loudness range, LU; 0 where nothing passed the gate.
     public var range: Double
-    /// The highest true peak over the channels, dBTP; `nil` for digital silence.
+    /// The highest true peak over the channels, dBTP; `nil` for digital silence, and where it was not looked for.
     public var truePeak: Double?
 
     /// What was measured elsewhere.
@@ -39,11 +39,13 @@ public struct LoudnessMeter: ~Copyable {
 
     /// A meter for samples of this format.
     ///
+    /// - Parameter peaks: whether true peaks are wanted, which cost more than all the rest: they are looked for at
+    ///   192 kHz.
     /// - Throws: `media.unsupported` for a bad format.
-    public static func make(_ format: AudioFormat) throws -> LoudnessMeter {
+    public static func make(_ format: AudioFormat, peaks: Bool = true) throws -> LoudnessMeter {
         // The filter works on blocks of 100 ms, and its peaks are those of the frame at hand.
         let graph = try FilterGraph.make(
-            "ebur128=metadata=1:peak=true:framelog=verbose", inputs: [format], output: format)
+            "ebur128=metadata=1:peak=\(peaks ? "true" : "none"):framelog=verbose", inputs: [format], output: format)
         return LoudnessMeter(graph, rate: format.sampleRate)
     }
 

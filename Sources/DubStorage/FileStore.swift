@@ -136,7 +136,8 @@ public struct FileStore: Store {
         pins.add(artifact.digest)
         let path = path(of: artifact)
         let isSynced = artifact.size > Self.quickCheckBytes
-        let folder = (path as NSString).deletingLastPathComponent
+        // Found when it is needed, which is seldom.
+        var folder: String { (path as NSString).deletingLastPathComponent }
         do {
             // Before the name: an object of the right size holds what it should, whatever is cut off when.
             if isSynced, fsync(file) != 0 { throw unwritable(errno, temporary) }

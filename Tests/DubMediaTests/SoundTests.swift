@@ -49,6 +49,11 @@ struct SoundTests {
         #expect(abs((report.integrated ?? 0) + 23) <= 0.1)
         #expect(abs((report.truePeak ?? 0) + 23) <= 0.2)
         #expect(report.range < 0.5)
+        var plain = try LoudnessMeter.make(stereo48, peaks: false)
+        for _ in 0..<5 { try plain.add(Signal.sine(1000, peak: peak, seconds: 4, rate: 48000, channels: 2)) }
+        let other = try plain.finish()
+        #expect(other.integrated == report.integrated)
+        #expect(other.truePeak == nil)
     }
 
     @Test("silence has no loudness")

@@ -36,8 +36,11 @@ struct MixStage: Stage {
 
     func run(_ inputs: StageInputs, in context: StageContext) async throws -> [String: StageValue] {
         let profile = try LoudnessProfile.ofDub(inputs.parameters["profile"]?.string ?? "")
+        let placement = try context.read(Placement.self, "placement", of: inputs)
+        let takes = inputs.list("takes").map { context.path(of: $0) }
+        async let measured = MediaThread.run { try Self.loudness(of: placement, takes, $0) }
         let layer = try await Self.layer(inputs, in: context)
-        let natural = try await MediaThread.run { try Self.loudness(of: layer.placement, layer.takes, $0) }
+        let natural = try await measured
         let output = try "\(context.scratch)/dub.flac"
         let report = try await MediaThread.run { cancellation in
             try Self.mix(layer, natural: natural, profile, to: output, cancellation) { context.progress($0) }
@@ -179,18 +182,28 @@ struct MixStage: Stage {
         // A centre that has a bed of its own is all that is changed of the source: the rest is not even limited.
         let treated = layer.bed?.record.channels ?? []
         let only = levelling == nil && treated.count == 1 && layer.format.channels > 2 ? treated.first : nil
-        var held = try PeakHold.make(
-            levelling?.chain(rate: layer.format.sampleRate) ?? Levelling.limiter(ceiling: ceiling), layer.format,
-            only: only)
-        var writer = try MixWriter(
-            output, format: layer.format, speech: layer.placement.lines.compactMap(\.placed.span).merged())
-        let total = try layer.lay(gain: gain, .all, cancellation, progress: progress) { samples in
-            try held.push(samples)
-            while let samples = try held.pull() { try writer.write(samples) }
+        let chain = levelling?.chain(rate: layer.format.sampleRate) ?? Levelling.limiter(ceiling: ceiling)
+        return try Relay.run { (next: () throws -> [Float]?) in
+            var writer = try MixWriter(
+                output, format: layer.format, speech: layer.placement.lines.compactMap(\.placed.span).merged())
+            while let samples = try next() { try writer.write(samples) }
+            return try writer.finish()
+        } make: { give in
+            var held = try PeakHold.make(chain, layer.format, only: only)
+            var written: Int64 = 0
+            func pass(_ samples: [Float]) throws {
+                written += Int64(samples.count / layer.format.channels)
+                try give(samples)
+            }
+            let total = try layer.lay(gain: gain, .all, cancellation, progress: progress) { samples in
+                try held.push(samples)
+                while let samples = try held.pull() { try pass(samples) }
+            }
+            try held.finish()
+            while let samples = try held.pull() { try pass(samples) }
+            // The limiter may end short.
+            if written < total { try give([Float](repeating: 0, count: Int(total - written) * layer.format.channels)) }
         }
-        try held.finish()
-        while let samples = try held.pull() { try writer.write(samples) }
-        return try writer.finish(frames: total)
     }
 
     /// How loud the takes are, one after the other, LUFS.
@@ -198,7 +211,7 @@ struct MixStage: Stage {
         of placement: Placement, _ takes: [String], _ cancellation: Cancellation
     ) throws -> Double? {
         let format = AudioFormat(sampleRate: 48_000, layout: "mono")
-        var meter = try LoudnessMeter.make(format)
+        var meter = try LoudnessMeter.make(format, peaks: false)
         for (line, take) in zip(placement.lines, takes) where !line.placed.pieces.isEmpty {
             try cancellation.check()
             try meter.add(AudioFile.readAll(take, as: format))

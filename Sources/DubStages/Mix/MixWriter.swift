@@ -15,7 +15,7 @@ struct MixWriter: ~Copyable {
     init(_ path: String, format: AudioFormat, speech: [Span]) throws {
         // All that can fail first: a type that owns things cannot be left half made.
         let whole = try LoudnessMeter.make(format)
-        let dialogue = try LoudnessMeter.make(format)
+        let dialogue = try LoudnessMeter.make(format, peaks: false)
         let encoder = try AudioEncoder.create(path, codec: .flac, format: format)
         self.encoder = encoder
         self.whole = whole
@@ -42,9 +42,8 @@ struct MixWriter: ~Copyable {
         written += Int64(frames)
     }
 
-    /// Brings the file to `frames` in length, and gives the measures of all and of the dub's speech.
-    consuming func finish(frames: Int64) throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
-        if written < frames { try write([Float](repeating: 0, count: Int(frames - written) * channels)) }
+    /// Ends the file, and gives the measures of all and of the dub's speech.
+    consuming func finish() throws -> (whole: LoudnessReport, dialogue: LoudnessReport) {
         let whole = try whole.finish()
         let dialogue = try dialogue.finish()
         try encoder.finish()

@@ -19,8 +19,8 @@ enum SourcePass {
     ) throws -> Result {
         let layout = SpeakerLayout(format.layout, channels: format.channels)
         var decoder = try AudioDecoder.open(path, stream: stream, as: format, cancellation: cancellation)
-        var dialogue = try LoudnessMeter.make(format)
-        var whole = try LoudnessMeter.make(format)
+        var dialogue = try LoudnessMeter.make(format, peaks: false)
+        var whole = try LoudnessMeter.make(format, peaks: false)
         let rate = Double(format.sampleRate)
         let pause = longestPause(speech, duration)
         var tone: [Float] = []
