@@ -18,7 +18,9 @@ struct RelayTests {
     }
 
     @Test func whoUsesMayLeaveSome() throws {
-        let first = try Relay.run(depth: 2) { (next: () throws -> Int?) in try next() } make: { give in
+        let first = try Relay.run(depth: 2) { (next: () throws -> Int?) in
+            try next()
+        } make: { give in
             for block in 0..<1000 { try give(block) }
         }
         #expect(first == 0)
@@ -26,7 +28,9 @@ struct RelayTests {
 
     @Test func whatTheMakerThrowsIsThrown() {
         #expect(throws: Fault(what: "made")) {
-            try Relay.run { (next: () throws -> Int?) in while try next() != nil {} } make: { give in
+            try Relay.run { (next: () throws -> Int?) in
+                while try next() != nil {}
+            } make: { give in
                 try give(1)
                 throw Fault(what: "made")
             }
