@@ -64,7 +64,7 @@ class Whisper(Engine):
             num_workers=self.context.threads,
             local_files_only=True,
         )
-        self._decoder = Decoder(self._whisper, self._windows(), _MARGIN)
+        self._decoder = Decoder(self._whisper, self._sizes(), _MARGIN)
         self._full = Decoder(self._whisper, (_FULL,))
 
     def perform(self, job: Job) -> dict[str, Any]:
@@ -151,17 +151,17 @@ class Whisper(Engine):
         most = max(1, min(_BATCH, -(-count // self.width)))
         for language, chunks in together.items():
             lengths = [self._window(frames) for _, frames in chunks]
-            for batch in pack(lengths, _BATCH * _FULL, most, self._windows()):
+            for batch in pack(lengths, _BATCH * _FULL, most, self._sizes()):
                 members = [chunks[index][0] for index in batch.items]
                 yield partial(self._together, language, members), members
 
-    def _windows(self) -> tuple[int, ...]:
+    def _sizes(self) -> tuple[int, ...]:
         """Lengths of sound, frames of 10 ms, that this model was measured to do well on."""
         given = self.model.raw.get("windows") or ()
         return (*(round(seconds * 100) for seconds in given if seconds < 30), _FULL)
 
     def _window(self, frames: int) -> int:
-        return round_up(frames + _MARGIN, self._windows())
+        return round_up(frames + _MARGIN, self._sizes())
 
     def _together(self, language: str, jobs: list[Job], done: Done) -> None:
         """A call of several chunks, on one core."""

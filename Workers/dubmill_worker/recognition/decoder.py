@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import Samples
+from ..packing import round_up
 from ..schedule import Cancel
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Stretch:
 
     @property
     def frames(self) -> int:
-        return self.features.shape[-1] - 1
+        return int(self.features.shape[-1]) - 1
 
     @property
     def left(self) -> int:
@@ -105,8 +106,7 @@ class Decoder:
 
     def window(self, frames: int) -> int:
         """Frames that the encoder is given for so many frames of sound."""
-        wanted = frames + self._margin
-        return next((size for size in self._windows if size >= wanted), self._windows[-1])
+        return round_up(frames + self._margin, self._windows)
 
     def recognise(
         self, spectrograms: Sequence[Features], language: str, search: Search, cancel: Cancel
