@@ -1,6 +1,6 @@
 """What batches and fitted windows are worth to recognition, in one run and by turns.
 
-    PYTHONPATH=Workers python Workers/bench/recognition.py EVALSET [--rounds 3] [--threads 2]
+    PYTHONPATH=Workers python Workers/bench/recognition.py EVALSET [--rounds 1] [--threads 2]
 
 Recordings with a transcript, of at most 30 s, go through the worker's own engine four times a
 round: as it was (each alone, a window of 30 s), batched, with windows fitted to their length, and
@@ -91,21 +91,20 @@ def build(models: Path, threads: int, batched: bool, fitted: bool) -> Whisper:
     return built
 
 
-def recognise(engine: Whisper, items: list[dict[str, Any]], size: int) -> dict[str, Any]:
-    """The outputs by id, in requests of `size` items, as dubmill sends them."""
-    outputs = {}
-    for first in range(0, len(items), size):
-        asked = [
-            {key: item[key] for key in ("id", "audio", "language")}
-            for item in items[first : first + size]
-        ]
-        lines: list[dict[str, Any]] = []
-        batch = Batch("transcribe", "whisper-base", {}, asked)
-        Runner(engine, batch, engine.context.account).run(lines.append, Cancel())
-        for line in lines[:-1]:
-            assert line["status"] == "ok", line
-            outputs[line["id"]] = line["output"]
-    return outputs
+def recognise(engine: Whisper, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The outputs of one request, by id."""
+    asked = [{key: item[key] for key in ("id", "audio", "language")} for item in items]
+    lines: list[dict[str, Any]] = []
+    batch = Batch("transcribe", "whisper-base", {}, asked)
+    Runner(engine, batch, engine.context.account).run(lines.append, Cancel())
+    for line in lines[:-1]:
+        assert line["status"] == "ok", line
+    return {line["id"]: line["output"] for line in lines[:-1]}
+
+
+def requests(items: list[dict[str, Any]], size: int) -> list[list[dict[str, Any]]]:
+    """The items in requests of that many, as dubmill sends them."""
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def words(text: str) -> list[str]:
@@ -143,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("evalset", type=Path)
     parser.add_argument("--categories", default="en,parallel")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--request", type=int, default=16, help="items in a request")
     parser.add_argument("--models", type=Path, default=default_models_folder(dict(os.environ)))
@@ -154,20 +153,24 @@ def main() -> None:
         items.sort(key=lambda item: (item["seconds"], item["id"]))
         seconds = sum(item["seconds"] for item in items)
         engines = {way: build(options.models, options.threads, *how) for way, how in WAYS.items()}
-        wall: dict[str, list[float]] = {way: [] for way in WAYS}
-        cpu: dict[str, list[float]] = {way: [] for way in WAYS}
-        outputs: dict[str, dict[str, Any]] = {}
+        wall: dict[str, list[float]] = {way: [0.0] * options.rounds for way in WAYS}
+        cpu: dict[str, list[float]] = {way: [0.0] * options.rounds for way in WAYS}
+        outputs: dict[str, dict[str, Any]] = {way: {} for way in WAYS}
         for turn in range(options.rounds):
-            for way, engine in engines.items():
-                start, used = time.perf_counter(), time.process_time()
-                outputs[way] = recognise(engine, items, options.request)
-                wall[way].append(time.perf_counter() - start)
-                cpu[way].append(time.process_time() - used)
-                print(turn, way, round(wall[way][-1], 1), file=sys.stderr, flush=True)
+            # By turns for every request: what else runs on the machine then hits all alike.
+            for request in requests(items, options.request):
+                for way, engine in engines.items():
+                    start, used = time.perf_counter(), time.process_time()
+                    outputs[way] |= recognise(engine, request)
+                    wall[way][turn] += time.perf_counter() - start
+                    cpu[way][turn] += time.process_time() - used
+                print(turn, {w: round(v[turn], 1) for w, v in wall.items()}, file=sys.stderr)
         shuffled = list(items)
         random.Random(1).shuffle(shuffled)
         way = "batched and fitted"
-        again = recognise(engines[way], shuffled, 7)
+        again: dict[str, Any] = {}
+        for request in requests(shuffled, 7):
+            again |= recognise(engines[way], request)
         base = statistics.median(wall["as it was"])
         base_cpu = statistics.median(cpu["as it was"])
         told = {
