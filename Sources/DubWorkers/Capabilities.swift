@@ -22,6 +22,8 @@ public struct WorkerTask: RawRepresentable, Hashable, Sendable, Codable, CodingK
     public static let separate = Self(rawValue: "separate")
     /// How voices sound, as directions that can be compared.
     public static let embed = Self(rawValue: "embed")
+    /// How good a recording sounds, as people would judge it.
+    public static let quality = Self(rawValue: "quality")
 }
 
 /// What a worker can do.

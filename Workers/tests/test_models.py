@@ -263,7 +263,14 @@ def test_a_malformed_catalogue_reports_every_fault(index: Index) -> None:
 def test_the_real_catalogue_is_sound() -> None:
     catalogue = Catalogue.load()
     defaults = [model.name for model in catalogue.defaults]
-    assert defaults == ["silero-vad", "whisper-base", "qwen2.5-coder-1.5b", "kokoro", "resemblyzer"]
+    assert defaults == [
+        "silero-vad",
+        "whisper-base",
+        "qwen2.5-coder-1.5b",
+        "kokoro",
+        "dnsmos",
+        "resemblyzer",
+    ]
     for model in catalogue.models.values():
         assert model.installable or model.reason, model.name
         if model.pullable:

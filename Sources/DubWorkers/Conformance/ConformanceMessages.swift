@@ -126,7 +126,7 @@ enum Strict {
 
     /// The tasks that the protocol knows.
     static let tasks: Set<WorkerTask> = [
-        .detectSpeech, .detectLanguage, .transcribe, .translate, .synthesize, .separate, .embed,
+        .detectSpeech, .detectLanguage, .transcribe, .translate, .synthesize, .separate, .embed, .quality,
     ]
 
     /// Whether a text is a SHA-256 in hexadecimal digits.

@@ -70,6 +70,12 @@ def _voiceprint(context: Context, _: Engines) -> Engine:
     return Voiceprint(context)
 
 
+def _dnsmos(context: Context, _: Engines) -> Engine:
+    from .dnsmos import Dnsmos
+
+    return Dnsmos(context)
+
+
 def _chat(context: Context, engines: Engines) -> Engine:
     from .chat import Chat
 
@@ -87,6 +93,7 @@ _BUILDERS: dict[str, Callable[[Context, Engines], Engine]] = {
     "espeak-ng": _espeak,
     "deepfilternet": _deepfilter,
     "voiceprint": _voiceprint,
+    "dnsmos": _dnsmos,
     "chat": _chat,
 }
 """By the catalogue's `engine`. Modules are imported when first asked for: some are large."""

@@ -134,16 +134,19 @@ def _spans(item: dict[str, Any]) -> list[tuple[int, int]]:
     return spans
 
 
-def mel_bands() -> Floats:
-    """Slaney's mel bands (librosa's default): `[frequency][band]`, each of equal area."""
+def mel_bands(width: int = _WIDTH, bands: int = _BANDS) -> Floats:
+    """Slaney's mel bands (librosa's default): `[frequency][band]`, each of equal area.
+
+    `width` is the samples of a transform at 16 kHz.
+    """
     step = np.log(6.4) / 27
 
     def mel(hertz: float) -> float:
         return hertz * 3 / 200 if hertz < 1000 else 15 + float(np.log(hertz / 1000) / step)
 
-    mels = np.linspace(0, mel(RATE / 2), _BANDS + 2)
+    mels = np.linspace(0, mel(RATE / 2), bands + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(step * (mels - 15)))
-    away = edges[:, None] - np.fft.rfftfreq(_WIDTH, 1 / RATE)[None]
+    away = edges[:, None] - np.fft.rfftfreq(width, 1 / RATE)[None]
     wide = np.diff(edges)
     bands = np.maximum(0, np.minimum(-away[:-2] / wide[:-1, None], away[2:] / wide[1:, None]))
     bands *= (2 / (edges[2:] - edges[:-2]))[:, None]

@@ -10,7 +10,16 @@ from typing import Any
 
 DEFAULT_CATALOGUE = Path(__file__).resolve().parents[2] / "catalogue.json"
 
-TASKS = ("detect_speech", "detect_language", "transcribe", "translate", "synthesize", "separate", "embed")
+TASKS = (
+    "detect_speech",
+    "detect_language",
+    "transcribe",
+    "translate",
+    "synthesize",
+    "separate",
+    "embed",
+    "quality",
+)
 """Tasks that this worker answers. The catalogue also names models of tasks it does not."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

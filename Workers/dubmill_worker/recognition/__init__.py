@@ -1,0 +1,1 @@
+"""How speech is recognised in batches."""
