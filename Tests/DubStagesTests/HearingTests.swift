@@ -7,6 +7,25 @@ import Testing
 
 @testable import DubStages
 
+@Suite struct RatingTests {
+    @Test("a mean is of windows, not of pieces; what nobody judged does not count")
+    func means() {
+        #expect(Rating.mean([]) == nil)
+        #expect(Rating.mean([Rating()]) == nil)
+        #expect(Rating.mean([Rating(overall: 2, windows: 1), Rating(overall: 4, windows: 3), Rating()]) == 3.5)
+    }
+
+    @Test("a dub's score is told beside its source's, and not at all where nobody judged")
+    func checks() {
+        let dub = [Rating(overall: 3, windows: 2)]
+        #expect(Inspection.quality(source: dub, dub: [Rating()]).isEmpty)
+        #expect(Inspection.quality(source: [], dub: dub).map(\.name) == ["speech.mos"])
+        let both = Inspection.quality(source: [Rating(overall: 3.5, windows: 9)], dub: dub)
+        #expect(both.map(\.value) == [3, -0.5])
+        #expect(both.allSatisfy { Verdict.Check.names.contains($0.name) && $0.grade == .pass })
+    }
+}
+
 @Suite struct GateRulesTests {
     @Test("up to the bound it passes, up to review somebody looks, beyond it fails")
     func grades() throws {

@@ -17,6 +17,7 @@ extension EndToEnd {
                 for name in [
                     "source.remains", "bed.correlation", "bed.level.change", "speech.onset.median", "speech.iou",
                     "speech.lag", "language.heard", "words.wrong", "words.lost", "sound.dropouts", "sound.clipped",
+                    "speech.mos", "speech.mos.change",
                 ] {
                     #expect(verdict.checks.contains { $0.name == name && $0.value != nil }, "\(name)")
                 }

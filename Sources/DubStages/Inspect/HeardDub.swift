@@ -12,6 +12,8 @@ struct HeardDub: Sendable {
     var sourceDuration: Double
     /// What is heard in the dub.
     var hearing: Hearing
+    /// How good pieces of the source sound, and pieces of the dub; empty where nobody judged them.
+    var ratings: (source: [Rating], dub: [Rating]) = ([], [])
 
     /// How many pieces are at the worker at once.
     private static let breadth = 16
@@ -36,8 +38,10 @@ struct HeardDub: Sendable {
                 sound, into: pieces.map { ChunkStage.samples(of: $0.span) }, folder: folder,
                 gain: ListeningGain.of(sound, cancellation: cancellation), cancellation: cancellation)
         }
+        let rater = Rater(engines)
         var heard = pieces.map { _ in HeardPiece(speech: []) }
-        try await withThrowingTaskGroup(of: (Int, HeardPiece).self) { group in
+        var ratings: [Rating] = []
+        try await withThrowingTaskGroup(of: (Int, HeardPiece, Rating).self) { group in
             var next = 0
             func start() {
                 guard next < pieces.count else { return }
@@ -45,19 +49,24 @@ struct HeardDub: Sendable {
                 next += 1
                 group.addTask {
                     let task = PieceTask(hasWords: piece.isSpoken, seconds: piece.span.length)
-                    return (index, try await ear.hear("\(folder)/\(index).wav", task))
+                    let path = "\(folder)/\(index).wav"
+                    let rating = task.hasWords ? try await rater?.rate(path, seconds: task.seconds) : nil
+                    return (index, try await ear.hear(path, task), rating ?? Rating())
                 }
             }
             for _ in 0..<breadth { start() }
-            while let (index, piece) = try await group.next() {
+            while let (index, piece, rating) = try await group.next() {
                 heard[index] = piece
+                ratings.append(rating)
                 start()
             }
         }
         let (source, sourceDuration) = try await original
+        let before = sourceDuration > 0 ? try await rater?.rate(folder + "/source.wav", seconds: sourceDuration) : nil
         return HeardDub(
             sourceSpeech: source, sourceDuration: sourceDuration,
-            hearing: Hearing(PieceLayout(duration: duration, pieces: pieces.map(\.span)), heard))
+            hearing: Hearing(PieceLayout(duration: duration, pieces: pieces.map(\.span)), heard),
+            ratings: (before.map { [$0] } ?? [], ratings))
     }
 
     private static func speech(

@@ -7,10 +7,10 @@ internal import DubTiming
 /// The gate: measures the finished file from outside, and adds how the lines came out.
 struct InspectStage: Stage {
     let signature = StageSignature(
-        name: "inspect", version: 5,
+        name: "inspect", version: 6,
         inputs: [
             .one("media"), .one("video"), .one("remuxed"), .one("placement"), .one("mixed"), .one("source"),
-            .one("pieces"), .list("heard"), .optional("gate"),
+            .one("pieces"), .list("heard"), .list("rated"), .list("original"), .optional("gate"),
         ],
         outputs: [.one("verdict")], parameters: ["to": "", "profile": "dub"])
 
@@ -28,7 +28,11 @@ struct InspectStage: Stage {
             sourceSpeech: layout.speech, sourceDuration: layout.duration,
             hearing: Hearing(
                 try context.read(PieceLayout.self, "pieces", of: inputs),
-                try inputs.list("heard").map { try context.store.read(HeardPiece.self, from: $0) }))
+                try inputs.list("heard").map { try context.store.read(HeardPiece.self, from: $0) }),
+            ratings: (
+                source: try inputs.list("original").map { try context.store.read(from: $0) },
+                dub: try inputs.list("rated").map { try context.store.read(from: $0) }
+            ))
         let profiles = [inputs.parameters["profile"]?.string ?? "dub"] + (mixed.profile.map { [$0] } ?? [])
         var checks = try await Inspection.checks(
             context.path(of: try context.artifact("video", of: inputs)),

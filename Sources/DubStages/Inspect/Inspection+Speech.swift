@@ -74,7 +74,7 @@ extension Inspection {
                 checks.append(check)
             }
         }
-        return checks
+        return checks + quality(source: dub.ratings.source, dub: dub.ratings.dub)
     }
 
     /// How often two lines sound together that the source says one after the other.
