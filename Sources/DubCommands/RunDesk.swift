@@ -136,11 +136,12 @@ actor RunDesk: Desk {
             try await ledger.endQueued(run.id)
         } catch is CancellationError {
             means.live.end(run.id)
-            await leave(run)
+            // A task of its own: in one that was cancelled the ledger is not read.
+            await Task { await leave(run) }.value
         } catch {
             means.live.end(run.id)
             log.fail("run.failed", error, ["run.id": run.id])
-            await fail(run, error)
+            await Task { await fail(run, error) }.value
         }
     }
 

@@ -214,7 +214,7 @@ public final class SQLiteLedger: Ledger {
 
     // MARK: - Runs
 
-    /// Opens a run, also one that waited in the queue or was broken off before.
+    /// Opens a run, also one that waited in the queue.
     public func begin(_ run: RunRecord) async throws {
         try await writer.write { try Self.insert(run, in: $0) }
     }
@@ -229,11 +229,15 @@ public final class SQLiteLedger: Ledger {
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5)
                 ON CONFLICT (id) DO UPDATE SET started = excluded.started, ended = NULL, state = excluded.state,
                     process = excluded.process, graph = excluded.graph, status = excluded.status
+                    WHERE run.state = 'queued'
                 """,
             arguments: [
                 run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue, run.process,
                 request, graph,
             ])
+        guard database.changesCount == 1 else {
+            throw DatabaseError(resultCode: .SQLITE_CONSTRAINT, message: "there is a run of the name \(run.id)")
+        }
     }
 
     /// Writes an item, whole.

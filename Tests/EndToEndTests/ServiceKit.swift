@@ -16,12 +16,12 @@ struct ServiceKit {
         for folder in ["library", "made"] {
             try FileManager.default.createDirectory(atPath: kit.mill.path(folder), withIntermediateDirectories: true)
         }
-        try configure(more, also: also)
+        try Self.configure(kit, more, also)
         writer = try await Self.token(kit.mill, "ci", "write")
         reader = try await Self.token(kit.mill, "grafana", "read")
     }
 
-    func configure(_ more: String = "", also: String = "") throws {
+    private static func configure(_ kit: DaemonKit, _ more: String, _ also: String) throws {
         try kit.write(
             "dubmill.yaml",
             """
