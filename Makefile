@@ -41,12 +41,13 @@ test: setup-tests samples ## run every test, Swift and Python
 	@scripts/require-swift
 	@scripts/test
 
-test-services: ## run the tests that need services of their own: an object store, which this installs
+test-services: ## run the tests that need services of their own: an object store, schemathesis, promtool, which this installs
 	@scripts/setup packages
 	@scripts/setup services
+	@scripts/setup api
 	@scripts/require-swift
 	@swift build --build-tests
-	@swift test --skip-build --filter "SeaweedTests|Buckets"
+	@swift test --skip-build --filter "SeaweedTests|Buckets|Operations"
 
 lint: ## check the format of Swift, and shell scripts where shellcheck is installed
 	@scripts/require-swift

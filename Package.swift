@@ -17,7 +17,12 @@ func external(_ product: String) -> Target.Dependency {
         case "ArgumentParser": "swift-argument-parser"
         case "Crypto", "CryptoExtras": "swift-crypto"
         case "GRDB": "GRDB.swift"
+        case "HTTPTypes": "swift-http-types"
+        case "HummingbirdCore", "HummingbirdTLS": "hummingbird"
         case "Logging": "swift-log"
+        case "NIOCore", "NIOPosix": "swift-nio"
+        case "NIOSSL": "swift-nio-ssl"
+        case "ServiceLifecycle": "swift-service-lifecycle"
         default: product
         }
     return .product(name: product, package: package)
@@ -44,8 +49,14 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
     ],
     targets: [
@@ -62,6 +73,13 @@ let package = Package(
         room("DubTiming", on: ["DubCore"]),
         room("DubSchedule", on: ["DubCore"]),
         room("DubWatch", on: ["DubCore", "DubGraph", "DubSchedule"], uses: ["SwiftCSV", "Yams"]),
+        room("DubNotify", on: ["DubCore", "DubHTTP", "DubWatch"], uses: ["Crypto"]),
+        room(
+            "DubService", on: ["DubCore", "DubWatch"],
+            uses: [
+                "Crypto", "HTTPTypes", "HummingbirdCore", "HummingbirdTLS", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+                "ServiceLifecycle",
+            ]),
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto", "CryptoExtras"]),
@@ -73,8 +91,9 @@ let package = Package(
         room(
             "DubCommands",
             on: [
-                "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubObjects", "DubWorkers", "DubLedger",
-                "DubStorage", "DubSpeakers", "DubStages", "DubReport", "DubSchedule", "DubWatch",
+                "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubNotify", "DubObjects", "DubWorkers",
+                "DubLedger", "DubStorage", "DubSpeakers", "DubStages", "DubReport", "DubSchedule", "DubService",
+                "DubWatch",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -92,7 +111,8 @@ let package = Package(
                 "DubTestKit",
             ]),
         tests(
-            of: "DubCommands", on: ["DubCore", "DubGraph", "DubRunner", "DubStages", "DubTestKit"],
+            of: "DubCommands",
+            on: ["DubCore", "DubGraph", "DubRunner", "DubService", "DubStages", "DubTestKit", "DubWatch"],
             uses: ["ArgumentParser"]),
         tests(of: "DubMedia", on: ["DubCore"]),
         tests(of: "DubTiming", on: ["DubCore"]),
@@ -100,6 +120,8 @@ let package = Package(
             name: "DubScheduleTests", dependencies: ["DubSchedule", "DubCore"].map { .byName(name: $0) },
             exclude: ["Golden"], swiftSettings: settings),
         tests(of: "DubWatch", on: ["DubCore", "DubGraph", "DubSchedule", "DubTestKit"]),
+        tests(of: "DubNotify", on: ["DubCore", "DubHTTP", "DubTestKit", "DubWatch"]),
+        tests(of: "DubService", on: ["DubCore", "DubWatch", "DubTestKit"]),
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubObjects", on: ["DubCore", "DubHTTP", "DubTestKit"]),
@@ -107,7 +129,7 @@ let package = Package(
         // Depends on the program so that it is built; the tests start it as a user would.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["dubmill", "DubCore", "DubMedia", "DubTestKit", "DubWorkers"].map {
+            dependencies: ["dubmill", "DubCore", "DubHTTP", "DubMedia", "DubTestKit", "DubWorkers"].map {
                 .byName(name: $0)
             },
             exclude: ["Snapshots"], swiftSettings: settings),

@@ -17,7 +17,14 @@ struct CancelCommand: AsyncParsableCommand {
     @OptionGroup var place: LedgerPlace
 
     func run() async throws {
-        let found = try await place.ledger().found(run)
+        let ledger = try place.ledger()
+        let found = try await ledger.found(run)
+        guard try await !ledger.isQueued(found.id) else {
+            // Its process is the daemon, which does more than this run.
+            throw DubError(
+                .inputMissing, "The run is in the queue of a daemon.", at: found.id,
+                fix: "Ask the daemon: POST /v1/runs/\(found.id)/cancel (docs/http-api.md).")
+        }
         guard found.state == .running else {
             return Console.result("\(found.id) had ended already: \(found.state.rawValue)")
         }

@@ -1,4 +1,7 @@
 internal import DubCore
+internal import DubNotify
+internal import DubRunner
+internal import DubService
 internal import DubWorkers
 internal import DubWatch
 internal import Foundation
@@ -12,22 +15,40 @@ actor Daemon {
     private var configuration: DaemonConfiguration
     private var folders: [WatchedFolder: Task<Void, Never>] = [:]
     private var timetables: [TimetableEntry: Task<Void, Never>] = [:]
+    private let desk: RunDesk
+    private let manager = ServiceManager()
 
     /// - Parameters:
     ///   - file: the configuration, absolute.
     ///   - configuration: what was read of it.
+    /// - Throws: what keeps the API from what it is to reach.
     init(
         file: String, configuration: DaemonConfiguration, means: FolderKeeper.Means, storeBudget: StoreBudget?
-    ) {
+    ) throws {
         self.file = file
         self.configuration = configuration
         self.means = means
         self.storeBudget = storeBudget
         check = DaemonCheck(machine: means.machine)
+        desk = RunDesk(
+            means, reach: try Reach(configuration.http ?? ServiceEntry(), home: Home()), base: configuration.base)
     }
 
     /// Works until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-    func run(signals: AsyncStream<Int32>) async {
+    ///
+    /// - Throws: `service.unavailable` where the API cannot be served: then nothing was begun.
+    func run(signals: AsyncStream<Int32>) async throws {
+        let service = try await serve()
+        defer { service?.cancel() }
+        // Unstructured: it is cancelled below, and nobody waits for it.
+        let queue = Task { [desk] in
+            while !Task.isCancelled {
+                await desk.resume()
+                // Another daemon may die at any time, and nothing tells.
+                do { try await Task.sleep(for: .seconds(15)) } catch { return }
+            }
+        }
+        defer { queue.cancel() }
         keep()
         means.log.note(
             "daemon.ready",
@@ -35,7 +56,10 @@ actor Daemon {
                 "config": file, "process.id": "\(getpid())", "folders": "\(folders.count)",
                 "timetables": "\(timetables.count)",
             ])
-        // Unstructured: it is cancelled below, and nobody waits for it.
+        manager.ready(status)
+        // Unstructured, as what follows: they are cancelled below, and nobody waits for them.
+        let watches = [Task { await watchdog() }, Task { await watchQueue() }]
+        defer { for watch in watches { watch.cancel() } }
         let housekeeping = Task { [means, storeBudget] in
             while let storeBudget {
                 do { try await Task.sleep(for: .seconds(600)) } catch { return }
@@ -47,8 +71,67 @@ actor Daemon {
             guard signal == SIGHUP else { break }
             reload()
         }
+        queue.cancel()
         // Who asks a second time has no more patience.
         await drain { for await signal in signals where signal != SIGHUP { return } }
+    }
+
+    private var status: String {
+        "\(folders.count) folders, \(timetables.count) timetables"
+            + (configuration.http.map { ", API on \($0.place)" } ?? "")
+    }
+
+    /// Tells the service manager that all is well, for as long as it is: the ledger answers, and so does this actor.
+    private func watchdog() async {
+        guard let pause = manager.watchdog else { return }
+        while !Task.isCancelled {
+            if await desk.isLedgerWell() { manager.isWell() }
+            do { try await Task.sleep(for: pause) } catch { return }
+        }
+    }
+
+    /// Tells when something waits and nothing comes to its end, and when that is over.
+    private func watchQueue() async {
+        var isStuck = false
+        while !Task.isCancelled {
+            let bound = Duration.milliseconds(Int64(configuration.stuck * 1000))
+            let oldest = await means.queue.oldest ?? .zero
+            let quiet = means.figures.quiet
+            if (min(oldest, quiet) > bound) != isStuck {
+                isStuck.toggle()
+                let about = [
+                    "waiting": "\(await means.queue.counts.waiting)", "oldest.seconds": "\(Int(oldest.seconds))",
+                ]
+                let what = isStuck ? "The queue is stuck" : "The queue moves again"
+                if isStuck { means.log.warn("queue.stuck", ["oldest.seconds": about["oldest.seconds"]]) }
+                await means.notifier.post(Notice(.stuck, what, about: about, isOver: !isStuck))
+            }
+            do { try await Task.sleep(for: min(bound / 4, .seconds(30))) } catch { return }
+        }
+    }
+
+    /// Serves the API, where one is configured; returns once it is listened to.
+    private func serve() async throws -> Task<Void, Never>? {
+        guard let entry = configuration.http else { return nil }
+        let log = means.log
+        let service = HTTPService(
+            entry, tokens: entry.tokens ?? Home().tokens, desk: desk, version: Version.text
+        ) { log.fail("http.failed", $0) }
+        desk.tell(also: { service.figures })
+        let (starts, start) = AsyncStream<Result<Int, any Error>>.makeStream()
+        // Unstructured: it serves until the daemon has ended.
+        let task = Task {
+            do { try await service.run { start.yield(.success($0)) } } catch { start.yield(.failure(error)) }
+            start.finish()
+        }
+        for await outcome in starts {
+            let port = try outcome.get()
+            var bound = entry
+            bound.port = port
+            log.note("http.listening", ["address": bound.place, "tls": "\(entry.certificate != nil)"])
+            break
+        }
+        return task
     }
 
     /// Has what is configured kept, and nothing else; what stays the same is left alone.
@@ -80,8 +163,18 @@ actor Daemon {
     }
 
     private func reload() {
+        manager.reloading()
+        defer { manager.ready(status) }
         do {
+            let before = configuration.http
             configuration = try check.configuration(file)
+            if configuration.http != before { means.log.warn("http.restart-needed", ["config": file]) }
+            let (desk, base, notifier) = (desk, configuration.base, means.notifier)
+            let recipients = configuration.notify.compactMap { try? Recipient($0) }
+            Task {
+                await desk.adopt(base)
+                await notifier.adopt(recipients)
+            }
             keep()
             means.log.note(
                 "configuration.reloaded",
@@ -96,6 +189,7 @@ actor Daemon {
     /// Takes no more, lets what runs finish within the bound, then stops it.
     private func drain(impatience: @escaping @Sendable () async -> Void) async {
         let (queue, log, worker) = (means.queue, means.log, means.machine.worker)
+        manager.stopping("finishing what runs")
         for task in folders.values { task.cancel() }
         for task in timetables.values { task.cancel() }
         let counts = await queue.counts
@@ -127,6 +221,7 @@ actor Daemon {
         asked.cancel()
         for task in Array(folders.values) + Array(timetables.values) { await task.value }
         await worker.shutdown()
+        await means.notifier.flush(within: .seconds(5))
         log.note("daemon.stopped")
     }
 }

@@ -1,6 +1,8 @@
 internal import DubCore
 internal import DubRunner
 internal import DubGraph
+internal import DubNotify
+internal import DubService
 internal import DubWatch
 internal import Foundation
 
@@ -21,14 +23,17 @@ struct DaemonCheck: Sendable {
                 fix: "Write one, or name it with --config; docs/daemon.md shows an example.", cause: error)
         }
         let configuration = try ConfigurationReader.daemon(text, file: file, others: Settings.names)
-        try check(configuration.folders, configuration.timetables)
+        try check(configuration.folders, configuration.timetables, configuration.http, configuration.notify, file: file)
         return configuration
     }
 
-    /// Tries pipelines, parameters, casts, thresholds and manifests.
+    /// Tries pipelines, parameters, casts, thresholds and manifests, and where the API would listen.
     ///
     /// - Throws: `settings.invalid` with every fault and its line.
-    func check(_ folders: [WatchedFolder], _ timetables: [TimetableEntry]) throws {
+    func check(
+        _ folders: [WatchedFolder], _ timetables: [TimetableEntry], _ http: ServiceEntry? = nil,
+        _ notify: [NotifyEntry] = [], file: String = ""
+    ) throws {
         var faults: [Fault] = []
         func attempt(_ file: String, _ line: Int, _ body: () throws -> Void) {
             do {
@@ -58,6 +63,13 @@ struct DaemonCheck: Sendable {
                 }
             }
         }
+        if let http {
+            for fault in ServiceAccess.faults(of: http, tokens: http.tokens ?? Home().tokens) {
+                attempt(file, http.line) { throw fault }
+            }
+            attempt(file, http.line) { _ = try Reach(http, home: Home()) }
+        }
+        for entry in notify { attempt(file, entry.line) { _ = try Recipient(entry) } }
         if !faults.isEmpty { throw DubError.faulty(faults) }
     }
 

@@ -1,21 +1,23 @@
 internal import ArgumentParser
 internal import DubCore
+internal import DubHTTP
+internal import DubNotify
 internal import DubSchedule
 internal import DubWatch
-internal import Dispatch
 internal import Foundation
 
 /// `dubmill daemon`.
 struct DaemonCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daemon",
-        abstract: "Keep watched folders and timetables, in the foreground.",
+        abstract: "Keep watched folders, timetables and a control API, in the foreground.",
         discussion: """
             What it keeps stands in dubmill.yaml:
               watch:
                 - {folder: incoming, to: [es, fr], out: dubbed, after: move}
               timetables:
                 - {name: nightly, cron: "30 2 * * mon-fri", zone: Europe/Berlin, batch: nightly.csv, to: es}
+              http: {listen: 127.0.0.1:8720, roots: [media], out: dubbed}
 
             See what it would keep, and what is wrong with the file:
               dubmill daemon --check
@@ -38,7 +40,7 @@ struct DaemonCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let log = DaemonLog(format: logFormat)
+        var log = DaemonLog(format: logFormat)
         let file = RunPaths.absolute(config)
         do {
             let settings = try Settings(file: file)
@@ -47,21 +49,29 @@ struct DaemonCommand: AsyncParsableCommand {
                 workforce: try await Workforce.find(settings, threads: try settings.number("threads", flag: threads)))
             let configuration = try DaemonCheck(machine: machine).configuration(file)
             if check { return Console.result(Self.table(configuration)) }
-            guard !configuration.folders.isEmpty || !configuration.timetables.isEmpty else {
+            guard
+                !configuration.folders.isEmpty || !configuration.timetables.isEmpty || configuration.http != nil
+            else {
                 throw DubError(
                     .settingsInvalid, "It names nothing to keep.", at: file,
-                    fix: "Write `watch` or `timetables`; docs/daemon.md shows an example.")
+                    fix: "Write `watch`, `timetables` or `http`; docs/daemon.md shows an example.")
             }
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let slots = try settings.number("jobs", flag: jobs) ?? cores
+            let figures = DaemonFigures()
+            let notifier = Self.notifier(configuration, figures, log)
+            log.onFailure = { event, error, about in
+                // Unstructured: an error is told wherever it is noted, and nobody waits.
+                Task { await notifier.post(Notice(.error, event, about: about, error: error)) }
+            }
             let means = FolderKeeper.Means(
                 machine: machine, queue: WorkQueue(slots: configuration.items), log: log,
                 slots: max(1, slots / configuration.items),
-                quarantine: Self.path("quarantine", flag: nil, settings, file))
-            let signals = Signals()
-            await Daemon(
+                quarantine: Self.path("quarantine", flag: nil, settings, file), notifier: notifier, figures: figures)
+            let (stream, signals) = Signals.stream(of: [SIGINT, SIGTERM, SIGHUP])
+            try await Daemon(
                 file: file, configuration: configuration, means: means, storeBudget: try StoreBudget(settings)
-            ).run(signals: signals.stream)
+            ).run(signals: stream)
             withExtendedLifetime(signals) {}
         } catch let error as DubError {
             log.fail("daemon.refused", error)
@@ -75,6 +85,24 @@ struct DaemonCommand: AsyncParsableCommand {
         guard let value else { return nil }
         guard origin == .file, !value.hasPrefix("/"), !value.hasPrefix("~") else { return RunPaths.absolute(value) }
         return RunPaths.absolute((file as NSString).deletingLastPathComponent + "/" + value)
+    }
+
+    private static func notifier(
+        _ configuration: DaemonConfiguration, _ figures: DaemonFigures, _ log: DaemonLog
+    ) -> Notifier {
+        Notifier(
+            configuration.notify.compactMap { try? Recipient($0) }, client: HTTPClient(), version: Version.text,
+            host: ProcessInfo.processInfo.hostName
+        ) { outcome in
+            switch outcome {
+            case .sent: figures.notified(isSent: true)
+            case .dropped(let place, let error):
+                figures.notified(isSent: false)
+                log.warn(
+                    "notification.dropped",
+                    ["to": place, "error.code": error.code.name, "error.message": error.what])
+            }
+        }
     }
 
     private static func table(_ configuration: DaemonConfiguration) -> String {
@@ -95,26 +123,16 @@ struct DaemonCommand: AsyncParsableCommand {
                 entry.isPaused ? "paused" : "next: \(next?.formatted(.iso8601) ?? "never")",
             ]
         }
-        return Console.table(["KIND", "NAME", "PIPELINE", "TO", "OUT", ""], folders + timetables)
-    }
-}
-
-/// The signals that a daemon heeds, one after the other.
-final class Signals: Sendable {
-    let stream: AsyncStream<Int32>
-    // Only ever touched in init: dispatch sources are thread-safe, and do not say so.
-    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
-
-    init() {
-        let (stream, continuation) = AsyncStream<Int32>.makeStream()
-        self.stream = stream
-        let queue = DispatchQueue(label: "dubmill.signals")
-        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { continuation.yield(number) }
-            source.resume()
-            return source
+        let services = configuration.http.map { http in
+            [
+                [
+                    "http", http.place, (http.pipelines ?? ["those that ship"]).joined(separator: ","), "",
+                    http.out ?? "nothing can be submitted",
+                    http.certificate != nil ? "TLS" : http.isBehindProxy ? "behind a proxy" : "on this machine",
+                ]
+            ]
         }
+        return Console.table(
+            ["KIND", "NAME", "PIPELINE", "TO", "OUT", ""], folders + timetables + (services ?? []))
     }
 }

@@ -20,6 +20,8 @@ struct DaemonLog: Sendable {
     }
 
     let format: LogFormat
+    /// Told of every error too.
+    var onFailure: (@Sendable (String, DubError, [String: String]) -> Void)?
 
     /// Notes what happened.
     func note(_ event: String, _ fields: KeyValuePairs<String, String?> = [:]) { write(.info, event, fields) }
@@ -30,6 +32,9 @@ struct DaemonLog: Sendable {
     /// Notes an error.
     func fail(_ event: String, _ error: any Error, _ fields: KeyValuePairs<String, String?> = [:]) {
         let error = error as? DubError ?? DubError(.internal, "\(error)", at: event, fix: "Please report this.")
+        onFailure?(
+            event, error,
+            Dictionary(fields.compactMap { key, value in value.map { (key, $0) } }, uniquingKeysWith: { $1 }))
         line(
             .error, event,
             fields.map { ($0.key, $0.value) } + [

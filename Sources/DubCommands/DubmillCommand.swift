@@ -25,9 +25,9 @@ public struct DubmillCommand: AsyncParsableCommand {
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ReportCommand.self,
             LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
             CastCommand.self, InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self,
-            CopyCommand.self, SignCommand.self,
+            CopyCommand.self, SignCommand.self, LedgerCommand.self,
             WorkerCommand.self,
-            DaemonCommand.self, ScheduleCommand.self, DoctorCommand.self, BenchCommand.self,
+            DaemonCommand.self, TokenCommand.self, ScheduleCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 
     /// Made by the argument parser.

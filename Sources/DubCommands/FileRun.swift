@@ -1,5 +1,6 @@
 internal import DubCore
 internal import DubGraph
+internal import DubNotify
 internal import DubRunner
 internal import DubWatch
 internal import DubWorkers
@@ -105,46 +106,87 @@ struct FileRun: Sendable {
     /// Runs them one after the other; the first that fails or is cancelled is the last.
     ///
     /// - Throws: what kept a run from being begun.
-    func perform(
-        on machine: Machine, slots: Int, log: DaemonLog
-    ) async throws -> Ending {
+    func perform(_ means: FolderKeeper.Means, origin: LiveRuns.Origin) async throws -> Ending {
         var ending = Ending()
         // One file that kills the worker must not be the end of all that come after it.
-        await machine.worker.forgive()
-        for request in try requests(Home(), slots: slots) {
+        await means.machine.worker.forgive()
+        for request in try requests(Home(), slots: means.slots) {
             try Task.checkCancellation()
-            let name = Locked("")
-            let session = try RunSession(request, machine: machine) { event in
-                let run = name.withLock { $0 }
-                switch event {
-                case .nodeRetried(_, _, let node, let attempt, let error):
-                    log.warn(
-                        "node.retried",
-                        [
-                            "run.id": run, "item.path": path, "stage.node": node, "attempt": "\(attempt)",
-                            "error.code": error.code.name, "error.message": error.what,
-                        ])
-                case .nodeFailed(_, _, let node, let error):
-                    log.fail("node.failed", error, ["run.id": run, "item.path": path, "stage.node": node])
-                default: break
-                }
-            }
-            name.withLock { $0 = session.id }
-            ending.run = session.id
-            log.note("run.started", ["run.id": session.id, "item.path": path, "pipeline": request.pipelineName])
-            let records = try await session.run()
-            ending.records += records
-            for record in records {
-                log.write(
-                    record.status == "failed" ? .warning : .info, "run.finished",
-                    [
-                        "run.id": session.id, "item.path": path, "status": record.status,
-                        "nodes.run": "\(record.nodes.run)", "nodes.cached": "\(record.nodes.cached)",
-                        "elapsed.seconds": String(format: "%.3f", record.wallSeconds), "error.code": record.error?.code,
-                    ])
-            }
+            let watched = WatchedRun(RunSession.newID(), means)
+            means.live.begin(watched.id, origin)
+            ending.run = watched.id
+            ending.records += try await watched.run(request)
             if ending.isCancelled || ending.failure != nil { break }
         }
         return ending
     }
+}
+
+/// A run of a daemon: logged, counted and told to who follows it.
+struct WatchedRun: Sendable {
+    let id: String
+    private let means: FolderKeeper.Means
+
+    init(_ id: String, _ means: FolderKeeper.Means) {
+        self.id = id
+        self.means = means
+    }
+
+    /// Runs it; nobody follows it any more afterwards.
+    ///
+    /// - Throws: what kept it from being begun.
+    func run(_ request: RunSession.Request) async throws -> [ItemRecord] {
+        let (id, log, figures, feed) = (id, means.log, means.figures, means.live.feed(of: id))
+        defer { means.live.end(id) }
+        let files = request.files
+        let session = try RunSession(request, id: id, machine: means.machine) { event in
+            figures.take(event)
+            feed?.publish(event)
+            switch event {
+            case .nodeRetried(let item, let stage, let node, let attempt, let error):
+                log.warn(
+                    "node.retried",
+                    [
+                        "run.id": id, "item.path": files[item], "stage.name": stage, "stage.node": node,
+                        "attempt": "\(attempt)", "error.code": error.code.name, "error.message": error.what,
+                    ])
+            case .nodeFailed(let item, let stage, let node, let error):
+                log.fail(
+                    "node.failed", error,
+                    ["run.id": id, "item.path": files[item], "stage.name": stage, "stage.node": node])
+            default: break
+            }
+        }
+        for file in files {
+            log.note("run.started", ["run.id": id, "item.path": file, "pipeline": request.pipelineName])
+        }
+        let records = try await session.run()
+        for record in records {
+            await tell(record)
+            log.write(
+                record.status == "failed" ? .warning : .info, "run.finished",
+                [
+                    "run.id": id, "item.path": record.source, "status": record.status,
+                    "nodes.run": "\(record.nodes.run)", "nodes.cached": "\(record.nodes.cached)",
+                    "elapsed.seconds": String(format: "%.3f", record.wallSeconds), "error.code": record.error?.code,
+                ])
+        }
+        return records
+    }
+
+    private func tell(_ record: ItemRecord) async {
+        let about = ["run.id": id, "item.path": record.source, "status": record.status]
+        switch record.status {
+        case "passed", "review": await means.notifier.post(Notice(.finished, "A file was dubbed", about: about))
+        case "failed":
+            await means.notifier.post(
+                Notice(.failed, "A file failed", about: about, error: record.error.map { $0.asError }))
+        default: break
+        }
+    }
+}
+
+extension ErrorRecord {
+    /// The error that it is the record of, without what lay underneath.
+    var asError: DubError { DubError(.init(name: code), message, at: self.where, fix: fix) }
 }

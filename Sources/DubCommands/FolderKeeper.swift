@@ -1,5 +1,6 @@
 internal import DubCore
 internal import DubLedger
+internal import DubNotify
 internal import DubRunner
 internal import DubWatch
 internal import Foundation
@@ -15,6 +16,9 @@ actor FolderKeeper {
         let slots: Int
         /// Where refused dubs of timetables' batches are kept, absolute.
         let quarantine: String?
+        let notifier: Notifier
+        let figures: DaemonFigures
+        let live = LiveRuns()
     }
 
     /// A file that needs no more doing, as it was, with what was asked of it.
@@ -220,6 +224,12 @@ actor FolderKeeper {
                 try settlement.failed(failure, run: ending.run, to: watched.quarantineFolder)
             }
             try await ledger.settle(content, profile: profile, run: ending.run, isDone: false)
+            means.figures.quarantined()
+            await means.notifier.post(
+                Notice(
+                    .quarantined, "A file was put into quarantine",
+                    about: ["item.path": full, "run.id": ending.run, "quarantine": watched.quarantineFolder],
+                    error: failure.error.map { $0.asError }))
             log.warn(
                 "file.quarantined",
                 [
@@ -244,7 +254,7 @@ actor FolderKeeper {
     /// Runs a file; what keeps its run from being begun counts as its failure.
     private func perform(_ run: FileRun) async throws -> FileRun.Ending {
         do {
-            return try await run.perform(on: means.machine, slots: means.slots, log: means.log)
+            return try await run.perform(means, origin: .folder)
         } catch let error as DubError {
             var record = ItemRecord(index: 0, source: run.path, status: "failed")
             record.error = ErrorRecord(error)

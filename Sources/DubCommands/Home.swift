@@ -60,6 +60,9 @@ struct Home: Sendable {
     /// What is known of uploads that were broken off: `$XDG_STATE_HOME/dubmill/uploads`.
     var uploads: String { "\(folder("XDG_STATE_HOME", default: ".local/state"))/dubmill/uploads" }
 
+    /// The tokens that open a daemon's API: `$XDG_CONFIG_HOME/dubmill/tokens.json`.
+    var tokens: String { "\(folder("XDG_CONFIG_HOME", default: ".config"))/dubmill/tokens.json" }
+
     private var pipelineFolder: String? {
         (try? WorkerHome.find(environment: environment, needsPython: false)).map {
             ($0.workers as NSString).deletingLastPathComponent + "/Pipelines"

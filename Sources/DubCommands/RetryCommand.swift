@@ -103,7 +103,7 @@ struct RetryCommand: AsyncParsableCommand {
         // What a later run made good is not taken up again.
         var later: Set<Asked> = []
         for candidate in candidates {
-            let isRunning = candidate.shownState == "running"
+            let isRunning = ["running", "queued"].contains(candidate.shownState)
             if isRunning, run != nil {
                 throw DubError(
                     .inputMissing, "The run goes on.", at: candidate.id, fix: "Wait for it, or dubmill cancel it first."

@@ -37,6 +37,8 @@ struct RunSession: Sendable {
         var force: Bool
         /// What outputs are called, a name for each file; told from the files where it is not given.
         var stems: [String]?
+        /// Greater went first in a daemon's queue.
+        var priority = 0
     }
 
     let id: String
@@ -45,10 +47,11 @@ struct RunSession: Sendable {
     let graph: Graph
     let observe: @Sendable (RunEvent) -> Void
 
+    /// - Parameter id: the run's name, where it has one already.
     init(
-        _ request: Request, machine: Machine, observe: @escaping @Sendable (RunEvent) -> Void
+        _ request: Request, id: String? = nil, machine: Machine, observe: @escaping @Sendable (RunEvent) -> Void
     ) throws {
-        id = Self.newID()
+        self.id = id ?? Self.newID()
         self.request = request
         self.machine = machine
         self.observe = observe
@@ -56,7 +59,7 @@ struct RunSession: Sendable {
     }
 
     /// A time and four random letters.
-    private static func newID() -> String {
+    static func newID() -> String {
         let time = Date().formatted(
             .verbatim(
                 "\(year: .defaultDigits)\(month: .twoDigits)\(day: .twoDigits)-\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\(second: .twoDigits)",
@@ -119,6 +122,7 @@ struct RunSession: Sendable {
         asked.cast = request.cast
         asked.gate = request.gate
         asked.quarantine = request.quarantine
+        asked.priority = request.priority
         return asked
     }
 

@@ -20,7 +20,7 @@ struct Settings: Sendable {
     ]
 
     /// What else may stand in `dubmill.yaml`: the daemon's to read.
-    static let daemonKeys = ["watch", "timetables", "daemon"]
+    static let daemonKeys = ["watch", "timetables", "daemon", "http", "notify"]
 
     private let environment: [String: String]
     private let file: [String: String]

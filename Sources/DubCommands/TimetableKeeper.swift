@@ -168,7 +168,7 @@ actor TimetableKeeper {
 
     private static func status(of run: FileRun, _ means: FolderKeeper.Means) async -> String {
         do {
-            let ending = try await run.perform(on: means.machine, slots: means.slots, log: means.log)
+            let ending = try await run.perform(means, origin: .timetable)
             if ending.isCancelled { return "cancelled" }
             if ending.failure != nil { return "failed" }
             return ending.records.contains { $0.status == "review" } ? "review" : "passed"

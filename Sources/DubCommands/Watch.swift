@@ -20,7 +20,7 @@ struct Watch {
         var last: [String] = []
         var drawn = 0
         var seen: Date?
-        while run.shownState == "running" {
+        while ["running", "queued"].contains(run.shownState) {
             // The ledger's journal is written at every change: while it stays, so does what is shown.
             let changed = Self.changed(ledger)
             if changed != seen || seen == nil {

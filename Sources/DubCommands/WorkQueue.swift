@@ -4,12 +4,14 @@ actor WorkQueue {
         var number: Int
         var priority: Int
         var batch: String?
+        let since = ContinuousClock.now
         var work: @Sendable () async -> Void
         /// Told whether it was begun, once it has ended or was forgotten.
         var end: CheckedContinuation<Bool, Never>?
     }
 
-    private var slots: Int
+    /// How many things are worked on at once.
+    private(set) var slots: Int
     private var waiting: [Job] = []
     private var running: [Int: (batch: String?, task: Task<Void, Never>)] = [:]
     private var next = 0
@@ -24,6 +26,9 @@ actor WorkQueue {
 
     /// How many wait and run.
     var counts: (waiting: Int, running: Int) { (waiting.count, running.count) }
+
+    /// How long the oldest that waits has waited; `nil` where none does.
+    var oldest: Duration? { waiting.map(\.since).min().map { ContinuousClock.now - $0 } }
 
     /// Takes work on; `false` where no more is taken.
     ///

@@ -128,7 +128,7 @@ extension SQLiteLedger {
         try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
     }
 
-    private static func run(from row: Row) -> RunRecord {
+    static func run(from row: Row) -> RunRecord {
         let parameters: String = row["parameters"]
         let ended: Double? = row["ended"]
         return RunRecord(

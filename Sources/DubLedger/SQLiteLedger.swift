@@ -220,21 +220,29 @@ public final class SQLiteLedger: Ledger {
 
     // MARK: - Runs
 
-    /// Opens a run.
+    /// Opens a run, also one that waited in the queue.
     public func begin(_ run: RunRecord) async throws {
+        try await writer.write { try Self.insert(run, in: $0) }
+    }
+
+    static func insert(_ run: RunRecord, in database: Database) throws {
         let parameters = JSONValue.object(run.parameters).canonical
         let request = try JSONValue(encoding: run.request).canonical
         let graph = try JSONValue(encoding: run.graph).canonical
-        try await writer.write {
-            try $0.execute(
-                sql: """
-                    INSERT INTO run (id, pipeline, parameters, started, state, process, request, graph)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue,
-                    run.process, request, graph,
-                ])
+        try database.execute(
+            sql: """
+                INSERT INTO run (id, pipeline, parameters, started, state, process, request, graph, status)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5)
+                ON CONFLICT (id) DO UPDATE SET started = excluded.started, ended = NULL, state = excluded.state,
+                    process = excluded.process, graph = excluded.graph, status = excluded.status
+                    WHERE run.state = 'queued'
+                """,
+            arguments: [
+                run.id, run.pipeline, parameters, run.started.timeIntervalSince1970, run.state.rawValue, run.process,
+                request, graph,
+            ])
+        guard database.changesCount == 1 else {
+            throw DatabaseError(resultCode: .SQLITE_CONSTRAINT, message: "there is a run of the name \(run.id)")
         }
     }
 
@@ -252,7 +260,13 @@ public final class SQLiteLedger: Ledger {
     public func end(run: String, state: RunRecord.State, at time: Date) async throws {
         try await writer.write {
             try $0.execute(
-                sql: "UPDATE run SET state = ?, ended = ? WHERE id = ?",
+                sql: """
+                    UPDATE run SET state = ?1, ended = ?2, status = CASE WHEN ?1 <> 'finished' THEN ?1 ELSE (
+                        SELECT CASE WHEN sum(status = 'failed') > 0 THEN 'failed'
+                            WHEN sum(status = 'review') > 0 THEN 'review' ELSE 'passed' END
+                        FROM item WHERE run = ?3) END
+                    WHERE id = ?3
+                    """,
                 arguments: [state.rawValue, time.timeIntervalSince1970, run])
         }
     }

@@ -60,6 +60,25 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("5 queue, status of runs") { database in
+            try database.execute(
+                sql: """
+                    -- `state`, and for a run that is finished the worst of its items: what lists are filtered by.
+                    ALTER TABLE run ADD COLUMN status TEXT NOT NULL DEFAULT 'running';
+                    UPDATE run SET status = CASE WHEN state <> 'finished' THEN state
+                        WHEN EXISTS (SELECT 1 FROM item WHERE run = id AND item.status = 'failed') THEN 'failed'
+                        WHEN EXISTS (SELECT 1 FROM item WHERE run = id AND item.status = 'review') THEN 'review'
+                        ELSE 'passed' END;
+                    CREATE INDEX run_status ON run (status, id);
+                    -- Runs that were handed to a daemon. `state`: waiting (for its turn, or running), ended. `key`: what
+                    -- the sender called the request, and `asked` its digest. `owner`: see Owners.
+                    CREATE TABLE queued (
+                        run TEXT PRIMARY KEY, owner TEXT NOT NULL, state TEXT NOT NULL, key TEXT UNIQUE,
+                        asked BLOB NOT NULL, since REAL NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX queued_waiting ON queued (since) WHERE state = 'waiting';
+                    """)
+        }
         return migrator
     }
 

@@ -100,6 +100,8 @@ public struct FileIdentity: Hashable, Sendable {
 public struct RunRecord: Sendable, Codable {
     /// How far a run is.
     public enum State: String, Sendable, Codable {
+        /// Taken on by a daemon, and waiting for its turn.
+        case queued
         case running
         case finished
         case interrupted

@@ -16,7 +16,7 @@ public struct ConfigurationReader {
         folder = (file as NSString).deletingLastPathComponent
     }
 
-    /// Reads the `watch`, `timetables` and `daemon` of a `dubmill.yaml`.
+    /// Reads the `watch`, `timetables`, `http`, `notify` and `daemon` of a `dubmill.yaml`.
     ///
     /// - Parameters:
     ///   - file: its absolute path.
@@ -29,17 +29,22 @@ public struct ConfigurationReader {
         var configuration = DaemonConfiguration()
         if let root = reader.root(text) {
             let base = reader.base(root)
-            for (key, node) in reader.fields(root, ["watch", "timetables", "daemon"] + others) {
+            configuration.base = base
+            for (key, node) in reader.fields(root, ["watch", "timetables", "daemon", "http", "notify"] + others) {
                 switch key {
                 case "watch":
                     configuration.folders = reader.list(node).compactMap { reader.watched($0, base: base) }
                 case "timetables":
                     configuration.timetables = reader.list(node).compactMap { reader.timetable($0, base: base) }
                 case "daemon":
-                    for (key, node) in reader.fields(node, ["items", "drain"]) {
+                    for (key, node) in reader.fields(node, ["items", "drain", "stuck"]) {
                         if key == "items", let number = reader.whole(node, 1...1000) { configuration.items = number }
                         if key == "drain", let time = reader.duration(node) { configuration.drain = time }
+                        if key == "stuck", let time = reader.duration(node) { configuration.stuck = max(time, 0.1) }
                     }
+                case "http": configuration.http = reader.service(node)
+                case "notify":
+                    configuration.notify = reader.list(node).compactMap { reader.notified($0) }
                 default: continue
                 }
             }

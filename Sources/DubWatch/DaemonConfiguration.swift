@@ -10,6 +10,14 @@ public struct DaemonConfiguration: Hashable, Sendable {
     public var items = 2
     /// Seconds that running files have to finish once the daemon is asked to stop.
     public var drain: TimeInterval = 60
+    /// Where the control API listens; nowhere where it is not given.
+    public var http: ServiceEntry?
+    /// Who is told what comes to pass.
+    public var notify: [NotifyEntry] = []
+    /// Seconds for which something may wait and nothing come to its end, before that is told.
+    public var stuck: TimeInterval = 3600
+    /// What is asked of files where nothing else says otherwise.
+    public var base = FileOrder()
 
     /// Does nothing.
     public init() {}

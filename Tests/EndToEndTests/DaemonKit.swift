@@ -57,9 +57,10 @@ struct DaemonKit {
     }
 
     /// Starts a daemon, and waits until it keeps what it is to keep.
-    func start() async throws -> Running {
+    func start(_ environment: [String: String] = [:]) async throws -> Running {
         let running = try mill.start(
-            ["daemon", "--config", config, "--log-format", "json"], ["LLVM_PROFILE_FILE": "/dev/null"])
+            ["daemon", "--config", config, "--log-format", "json"],
+            ["LLVM_PROFILE_FILE": "/dev/null"].merging(environment) { $1 })
         guard try await said("daemon.ready", by: running) else {
             throw Tool.Failed(description: "no daemon: \(running.saidSoFar)")
         }

@@ -39,6 +39,12 @@ Real speech; the same lines, takes and source windows handed to dubmill's fit an
 
 {timing}
 
+## The control API over a large ledger
+
+A ledger of 100,000 runs of two items, asked by eight clients at once, each with a new connection for every request; the daemon and its clients share the machine's cores. Lists go by the names of runs, which begin with the time, so that a page costs the same wherever it lies; those by status have an index.
+
+{service}
+
 ## Whole dubs
 
 {dub}
@@ -47,7 +53,7 @@ Real speech; the same lines, takes and source windows handed to dubmill's fit an
 
 def write(tables):
     """Puts each table between its markers, with the machine that it was measured on; the page's path."""
-    names = ("machine", "decode", "remux", "engine", "timing", "dub")
+    names = ("machine", "decode", "remux", "engine", "timing", "service", "dub")
     page = PAGE.read_text("utf-8") if PAGE.exists() else NEW.format(**{n: marked(n, "Not measured yet.") for n in names})
     for name, text in {"machine": machine(), **tables}.items():
         between = re.compile(rf"<!-- bench:{name} -->.*?<!-- /bench:{name} -->", re.DOTALL)
