@@ -83,6 +83,7 @@ let package = Package(
         room("DubSpeakers", on: ["DubCore", "DubTiming"]),
         room("DubHTTP", on: ["DubCore", "CCurl"]),
         room("DubObjects", on: ["DubCore", "DubHTTP"], uses: ["Crypto", "CryptoExtras"]),
+        room("DubPublish", on: ["DubCore", "DubRunner", "DubObjects"]),
         room("DubWorkers", on: ["DubCore", "DubHTTP", "CSpawn"]),
         room(
             "DubStages",
@@ -91,9 +92,9 @@ let package = Package(
         room(
             "DubCommands",
             on: [
-                "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubNotify", "DubObjects", "DubWorkers",
-                "DubLedger", "DubStorage", "DubSpeakers", "DubStages", "DubReport", "DubSchedule", "DubService",
-                "DubWatch",
+                "DubCore", "DubGraph", "DubRunner", "DubHTTP", "DubMedia", "DubNotify", "DubObjects", "DubPublish",
+                "DubWorkers", "DubLedger", "DubStorage", "DubSpeakers", "DubStages", "DubReport", "DubSchedule",
+                "DubService", "DubWatch",
             ],
             uses: ["ArgumentParser", "Yams"]),
         .executableTarget(name: "dubmill", dependencies: ["DubCommands"], swiftSettings: settings),
@@ -125,11 +126,16 @@ let package = Package(
         tests(of: "DubSpeakers", on: ["DubCore", "DubTiming", "DubTestKit"]),
         tests(of: "DubHTTP", on: ["DubCore", "DubTestKit"]),
         tests(of: "DubObjects", on: ["DubCore", "DubHTTP", "DubTestKit"]),
+        tests(
+            of: "DubPublish",
+            on: ["DubCore", "DubGraph", "DubHTTP", "DubLedger", "DubObjects", "DubRunner", "DubTestKit"]),
         tests(of: "DubWorkers", on: ["DubCore", "DubTestKit"]),
         // Depends on the program so that it is built; the tests start it as a user would.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["dubmill", "DubCore", "DubHTTP", "DubMedia", "DubTestKit", "DubWorkers"].map {
+            dependencies: [
+                "dubmill", "DubCore", "DubHTTP", "DubMedia", "DubObjects", "DubTestKit", "DubWorkers",
+            ].map {
                 .byName(name: $0)
             },
             exclude: ["Snapshots"], swiftSettings: settings),

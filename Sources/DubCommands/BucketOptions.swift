@@ -4,8 +4,8 @@ internal import DubHTTP
 internal import DubObjects
 internal import Foundation
 
-/// Which object store, as whom.
-struct BucketOptions: ParsableArguments {
+/// Which object store.
+struct StorePlaceOptions: ParsableArguments {
     enum Style: String, ExpressibleByArgument, CaseIterable {
         case path
         case virtual
@@ -14,9 +14,23 @@ struct BucketOptions: ParsableArguments {
     @Option(help: "The store; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, or Amazon S3.")
     var endpoint: String?
     @Option(help: "The store's region; else AWS_REGION, the profile's, or us-east-1.") var region: String?
-    @Option(help: "A profile of ~/.aws/credentials; the environment's keys are not used then.") var profile: String?
     @Option(help: "Where the bucket stands: path (https://host/bucket/key) or virtual (https://bucket.host/key).")
     var style: Style?
+
+    /// A wish to publish at this store.
+    func order(to place: String) -> PublishOrder {
+        PublishOrder(to: place, endpoint: endpoint, region: region, style: style?.rawValue)
+    }
+}
+
+/// Which object store, as whom.
+struct BucketOptions: ParsableArguments {
+    @Option(help: "The store; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, or Amazon S3.")
+    var endpoint: String?
+    @Option(help: "The store's region; else AWS_REGION, the profile's, or us-east-1.") var region: String?
+    @Option(help: "A profile of ~/.aws/credentials; the environment's keys are not used then.") var profile: String?
+    @Option(help: "Where the bucket stands: path (https://host/bucket/key) or virtual (https://bucket.host/key).")
+    var style: StorePlaceOptions.Style?
 
     /// - Throws: `object.address`.
     func open() throws -> ObjectStore {

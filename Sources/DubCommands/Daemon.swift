@@ -67,6 +67,9 @@ actor Daemon {
             }
         }
         defer { housekeeping.cancel() }
+        // As well: what is not published when it is cancelled is written down, and the next takes it up.
+        let publishing = Task { [means] in await means.outbox.run() }
+        defer { publishing.cancel() }
         for await signal in signals {
             guard signal == SIGHUP else { break }
             reload()
@@ -148,8 +151,7 @@ actor Daemon {
         }
         // Unstructured: each ends when it is no longer configured, or the daemon stops.
         for folder in configuration.folders where folders[folder] == nil {
-            let keeper = FolderKeeper(folder, means: means)
-            folders[folder] = Task { await keeper.run() }
+            folders[folder] = keeping(folder)
         }
         for entry in configuration.timetables where timetables[entry] == nil {
             let keeper = TimetableKeeper(entry, means: means)
@@ -158,6 +160,20 @@ actor Daemon {
             timetables[entry] = Task {
                 await before?.value
                 await keeper.run()
+            }
+        }
+    }
+
+    private func keeping(_ folder: WatchedFolder) -> Task<Void, Never> {
+        guard folder.isPrefix else {
+            let keeper = FolderKeeper(folder, means: means)
+            return Task { await keeper.run() }
+        }
+        return Task { [means] in
+            do {
+                try await PrefixKeeper(folder, means: means).run()
+            } catch {
+                means.log.fail("folder.unreadable", error, ["folder": folder.folder])
             }
         }
     }

@@ -1,4 +1,5 @@
 internal import DubCore
+internal import DubPublish
 internal import DubRunner
 internal import DubGraph
 internal import DubNotify
@@ -45,6 +46,7 @@ struct DaemonCheck: Sendable {
             }
         }
         for folder in folders {
+            if folder.isPrefix { attempt(folder.file, folder.line) { _ = try DestinationAddress(folder.folder) } }
             attempt(folder.file, folder.line) { try self.attempt(folder.order) }
             for rule in folder.rules {
                 attempt(folder.file, rule.line) { try self.attempt(rule.order.over(folder.order)) }
@@ -78,5 +80,6 @@ struct DaemonCheck: Sendable {
         _ = try machine.graph(pipeline, parameters: try FileRun.parameters(of: order, pipeline: pipeline))
         if let cast = order.cast { _ = try CastFile.read(cast) }
         if let gate = order.gate { _ = try GateFile.read(gate) }
+        if let publish = order.publish { try PublishWork.check(publish) }
     }
 }

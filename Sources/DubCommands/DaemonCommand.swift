@@ -67,7 +67,8 @@ struct DaemonCommand: AsyncParsableCommand {
             let means = FolderKeeper.Means(
                 machine: machine, queue: WorkQueue(slots: configuration.items), log: log,
                 slots: max(1, slots / configuration.items),
-                quarantine: Self.path("quarantine", flag: nil, settings, file), notifier: notifier, figures: figures)
+                quarantine: Self.path("quarantine", flag: nil, settings, file), notifier: notifier, figures: figures,
+                outbox: OutboxKeeper(work: PublishWork(machine), log: log))
             let (stream, signals) = Signals.stream(of: [SIGINT, SIGTERM, SIGHUP])
             try await Daemon(
                 file: file, configuration: configuration, means: means, storeBudget: try StoreBudget(settings)

@@ -25,7 +25,8 @@ public struct DubmillCommand: AsyncParsableCommand {
             RunCommand.self, PlanCommand.self, RunsCommand.self, StatusCommand.self, ReportCommand.self,
             LogsCommand.self, CancelCommand.self, RetryCommand.self, TraceCommand.self, ScriptCommand.self,
             CastCommand.self, InspectCommand.self, StoreCommand.self, PipelineCommand.self, ModelsCommand.self,
-            CopyCommand.self, SignCommand.self, LedgerCommand.self,
+            PublishCommand.self, PublicationsCommand.self, EraseCommand.self, CopyCommand.self, SignCommand.self,
+            LedgerCommand.self,
             WorkerCommand.self,
             DaemonCommand.self, TokenCommand.self, ScheduleCommand.self, DoctorCommand.self, BenchCommand.self,
         ])

@@ -79,7 +79,7 @@ struct FileRun: Sendable {
             RunSession.Request(
                 files: [path], pipeline: pipeline, pipelineName: name, parameters: parameters, out: out, script: script,
                 cast: order.cast, gate: order.gate, quarantine: quarantine, items: 1, slots: slots, force: false,
-                stems: [stem])
+                stems: [stem], publish: order.publish)
         }
         guard order.script == nil, !scripts.isEmpty else { return [request(parameters, script: order.script)] }
         let wanted = try (parameters["to"]?.array ?? []).compactMap(\.string).map { try Language($0) }
@@ -161,6 +161,7 @@ struct WatchedRun: Sendable {
             log.note("run.started", ["run.id": id, "item.path": file, "pipeline": request.pipelineName])
         }
         let records = try await session.run()
+        await means.outbox.ring()
         for record in records {
             await tell(record)
             log.write(

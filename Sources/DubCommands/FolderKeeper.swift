@@ -19,6 +19,8 @@ actor FolderKeeper {
         let notifier: Notifier
         let figures: DaemonFigures
         let live = LiveRuns()
+        /// Who publishes what is done.
+        let outbox: OutboxKeeper
     }
 
     /// A file that needs no more doing, as it was, with what was asked of it.

@@ -55,6 +55,8 @@ struct Housekeeping: Sendable {
         var evictedResults: Int
         /// Leavings of dead processes.
         var scratch: Amount
+        /// Inputs that were fetched, and outputs on their way into a bucket, that no run has used for so long.
+        var inputs: Amount
         /// Objects that would have gone, and that somebody has begun to use meanwhile.
         var spared: Amount
         /// Objects that stay.
@@ -80,7 +82,9 @@ struct Housekeeping: Sendable {
         scratch.bytes = leavings.reduce(0) { $0 + $1.bytes }
         var report = Report(
             isDryRun: isDryRun, orphans: Amount(eviction.orphans), evicted: Amount(eviction.evicted),
-            evictedResults: eviction.results.count, scratch: scratch, spared: Amount(), left: Amount(objects),
+            evictedResults: eviction.results.count, scratch: scratch,
+            inputs: try await foreign(unusedSince: limits.unusedSince, isDryRun: isDryRun), spared: Amount(),
+            left: Amount(objects),
             isOverBudget: false)
         if let removal {
             store.sweep()
@@ -100,6 +104,31 @@ struct Housekeeping: Sendable {
         report.left.bytes -= report.orphans.bytes + report.evicted.bytes
         report.isOverBudget = limits.budget.map { report.left.bytes > $0 } ?? false
         return report
+    }
+
+    /// Removes files of the folders `inputs` and `delivered`, which can be fetched and made again.
+    private func foreign(unusedSince: Date?, isDryRun: Bool) async throws -> Amount {
+        var amount = Amount()
+        guard let unusedSince else { return amount }
+        let runs = try await ledger.lastRuns()
+        for folder in ["inputs", "delivered"] {
+            let root = "\(store.root)/\(folder)"
+            for name in FileManager.default.enumerator(atPath: root)?.compactMap({ $0 as? String }) ?? [] {
+                let path = "\(root)/\(name)"
+                var status = stat()
+                // What was fetched or delivered a moment ago may not be in a run yet.
+                guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+                    Double(status.st_ctim.tv_sec) < unusedSince.timeIntervalSince1970,
+                    runs[path].map({ $0 < unusedSince }) ?? true
+                else { continue }
+                amount.count += 1
+                amount.bytes += Int64(status.st_size)
+                guard !isDryRun else { continue }
+                unlink(path)
+                rmdir((path as NSString).deletingLastPathComponent)
+            }
+        }
+        return amount
     }
 
     // MARK: - Verified

@@ -32,6 +32,12 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: "Print the pipeline's graph instead: mermaid, or dot for Graphviz.") var graph: Drawing?
     @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
 
+    func validate() throws {
+        guard let remote = options.files.first(where: InputFetch.isRemote) else { return }
+        throw ValidationError(
+            "plan looks at files of this machine, and \(InputFetch.shown(remote)) is elsewhere; run fetches it.")
+    }
+
     private struct Report: Encodable {
         var nodes: [PlanLook.Row]
         var estimate: Estimate

@@ -55,6 +55,11 @@ final class ProgressDisplay: Sendable {
         isInteractive = Console.isInteractive && !isQuiet
     }
 
+    /// A line before the run or behind it; nothing where it is to be quiet.
+    func tell(_ line: String) {
+        if !isQuiet { Console.note(line) }
+    }
+
     /// Tells how many items there are, and through which stages each of them goes.
     func begin(items: Int, stages: [String]) {
         state.withLock {

@@ -51,7 +51,7 @@ struct RetryCommand: AsyncParsableCommand {
             parameters: found.parameters, out: found.request.out, script: found.request.script,
             cast: found.request.cast, gate: found.request.gate, quarantine: found.request.quarantine, items: 2,
             slots: try settings.number("jobs", flag: jobs) ?? ProcessInfo.processInfo.activeProcessorCount,
-            force: false, stems: try await stems(of: files, as: found, ledger))
+            force: false, stems: try await stems(of: files, as: found, ledger), publish: found.request.publish)
         Console.note("Taking up \(files.count) of the files of \(found.id)")
         let report = try await RunWork(
             request: request, machine: machine, display: ProgressDisplay(isQuiet: quiet),

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import DubCore
 internal import DubReport
 internal import DubRunner
+internal import DubStorage
 internal import DubStages
 internal import DubWorkers
 internal import Foundation
@@ -32,6 +33,14 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "How many cores the models use; all where not given.") var threads: Int?
     @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
     @Option(help: "Refuse beforehand what would take longer (30m, 1h30m) or cost more (2.50).") var budget: String?
+    @Option(
+        help: "Publish what passes, in a bucket (s3://bucket/prefix) or a folder.", completion: .directory)
+    var publish: String?
+    @Option(help: "For how many whole days it is published: 30d, 2w. For good where it is not given.")
+    var retain: String?
+    @OptionGroup var place: StorePlaceOptions
+    @Flag(help: "Let addresses of files lead to this machine or into networks of your own, and go without TLS.")
+    var allowPrivateUrls = false
     @OptionGroup var cost: CostOptions
     @Flag(help: "Run everything, whatever was done before.") var force = false
     @Flag(name: .shortAndLong, help: "Print errors and results only.") var quiet = false
@@ -39,6 +48,12 @@ struct RunCommand: AsyncParsableCommand {
     func validate() throws {
         if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); give 1 or more.") }
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); give 1 or more.") }
+        if let retain, PublishOrder.days(retain) == nil {
+            throw ValidationError("--retain is \(retain); give whole days, such as 30d or 2w.")
+        }
+        if let publish, options.out?.hasPrefix("s3://") == true {
+            throw ValidationError("Give --publish \(publish) or --out \(options.out ?? ""); both publish.")
+        }
         if let budget, Budget(budget) == nil {
             throw ValidationError("--budget is \(budget); give a time such as 30m or 1h30m, or an amount such as 2.50.")
         }
@@ -54,7 +69,7 @@ struct RunCommand: AsyncParsableCommand {
             report = RunReport(
                 run: nil,
                 items: options.files.enumerated().map { index, file in
-                    var record = ItemRecord(index: index, source: RunPaths.absolute(file), status: "failed")
+                    var record = ItemRecord(index: index, source: InputFetch.shown(file), status: "failed")
                     record.error = ErrorRecord(error)
                     return RunReport.Item(record)
                 })
@@ -83,17 +98,38 @@ struct RunCommand: AsyncParsableCommand {
         let parameters = options.parameters(
             settings, declared: try Machine.parameters(of: pipeline),
             profile: try Machine.profile(options.profile, of: pipeline))
+        let out = settings.value("out", flag: options.out) ?? "dubbed"
+        let order = try order(out: out)
+        let fetch = InputFetch(
+            storeFolder: machine.store.root, order: order ?? place.order(to: ""), isOwnAllowed: allowPrivateUrls)
         let request = RunSession.Request(
-            files: options.files.map(RunPaths.absolute), pipeline: pipeline, pipelineName: Self.absolute(name),
-            parameters: parameters, out: RunPaths.absolute(settings.value("out", flag: options.out) ?? "dubbed"),
+            files: try await fetch.local(options.files) { display.tell($0) }, pipeline: pipeline,
+            pipelineName: Self.absolute(name), parameters: parameters,
+            out: out.hasPrefix("s3://") ? Staging.folder(of: out, in: machine.store) : RunPaths.absolute(out),
             script: options.script.map(RunPaths.absolute), cast: options.cast.map(RunPaths.absolute),
             gate: options.gate(settings),
             quarantine: settings.value("quarantine", flag: quarantine).map(RunPaths.absolute), items: 2,
-            slots: jobs ?? cores, force: force)
+            slots: jobs ?? cores, force: force, publish: order)
         if let budget { try await check(Budget(budget), request, machine, price: try cost.price(settings)) }
         return try await RunWork(
             request: request, machine: machine, display: display, storeBudget: try StoreBudget(settings)
         ).perform()
+    }
+
+    /// Where what passes is published; a bucket that is written to is published to.
+    private func order(out: String) throws -> PublishOrder? {
+        guard let to = publish ?? (out.hasPrefix("s3://") ? out : nil) else {
+            guard retain == nil else {
+                throw DubError(
+                    .settingsInvalid, "Nothing is published that could be retained.", at: "--retain",
+                    fix: "Give --publish or --out s3://bucket/prefix too.")
+            }
+            return nil
+        }
+        var order = place.order(to: to.contains("://") ? to : RunPaths.absolute(to))
+        order.retainDays = retain.flatMap { PublishOrder.days($0) }
+        try PublishWork.check(order)
+        return order
     }
 
     /// Refuses a run that would take more than it may, before anything is begun.

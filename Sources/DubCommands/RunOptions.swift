@@ -12,7 +12,8 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What `run` and `plan` share.
 struct RunOptions: ParsableArguments {
-    @Argument(help: "Media files.", completion: .file()) var files: [String]
+    @Argument(help: "Media files; for run also s3:// and https:// addresses.", completion: .file())
+    var files: [String]
 
     @Option(help: "Languages to dub into, as BCP 47 tags with commas between: es,fr,pt-BR.")
     var to: String?
@@ -26,7 +27,7 @@ struct RunOptions: ParsableArguments {
     @Option(help: "A profile of the pipeline: values for its parameters, by name; flags win over it.")
     var profile: String?
 
-    @Option(help: "The folder for what is made.", completion: .directory)
+    @Option(help: "The folder for what is made, or s3://bucket/prefix.", completion: .directory)
     var out: String?
 
     @Option(

@@ -7,6 +7,17 @@ struct RunReport: Encodable {
     /// The run's name; `nil` where nothing was begun.
     var run: String?
     var items: [Item]
+    /// How publishing went that is not done, as an exit code.
+    private var publishing: Int32 = Exit.passed
+
+    init(run: String?, items: [Item], published: [Int: PublishWork.Ending] = [:]) {
+        self.run = run
+        self.items = items
+        for index in items.indices {
+            self.items[index].publication = published[items[index].index].map { PublicationView($0.publication) }
+        }
+        publishing = PublishWork.exitCode(of: Array(published.values))
+    }
 
     /// One media file.
     struct Item: Encodable {
@@ -16,6 +27,9 @@ struct RunReport: Encodable {
         var nodes: NodeCount
         var seconds: Seconds
         var error: ErrorRecord?
+        /// What was published of it; `nil` where nothing was to be.
+        var publication: PublicationView?
+        fileprivate var index: Int
 
         /// What it cost, and how long the item is.
         struct Seconds: Encodable {
@@ -30,9 +44,12 @@ struct RunReport: Encodable {
             nodes = record.nodes
             seconds = Seconds(wall: record.wallSeconds, media: record.mediaSeconds)
             error = record.error
+            index = record.index
         }
 
-        private enum CodingKeys: String, CodingKey { case source, status, outputs, nodes, seconds, error }
+        private enum CodingKeys: String, CodingKey {
+            case source, status, outputs, nodes, seconds, error, publication
+        }
 
         /// As declared, with an explicit null where there is no error.
         func encode(to encoder: any Encoder) throws {
@@ -43,6 +60,7 @@ struct RunReport: Encodable {
             try container.encode(nodes, forKey: .nodes)
             try container.encode(seconds, forKey: .seconds)
             try container.encode(error, forKey: .error)
+            try container.encode(publication, forKey: .publication)
         }
     }
 
@@ -55,11 +73,12 @@ struct RunReport: Encodable {
         try container.encode(items, forKey: .items)
     }
 
-    /// 130 interrupted, 1 something failed, 3 something to review, 0.
+    /// 130 interrupted, 1 something failed, 75 something is not published yet, 3 something to review, 0.
     var exitCode: Int32 {
         let all = Set(items.map(\.status))
         if all.contains("cancelled") { return Exit.interrupted }
         if all.contains("failed") { return Exit.failed }
+        if publishing != Exit.passed { return publishing }
         return all.contains("review") ? Exit.review : Exit.passed
     }
 
@@ -77,6 +96,7 @@ struct RunReport: Encodable {
             lines += (shown.isEmpty ? item.outputs : shown).map {
                 "          \($0.kind.padding(toLength: 7, withPad: " ", startingAt: 0)) \(Console.printable($0.path))"
             }
+            if let publication = item.publication { lines += publication.lines.map { "          \($0)" } }
             if let error = item.error {
                 lines += [
                     "          error[\(error.code)]: \(Console.printable(error.message))",

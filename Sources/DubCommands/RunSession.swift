@@ -1,6 +1,7 @@
 internal import DubCore
 internal import DubGraph
 internal import DubLedger
+internal import DubPublish
 internal import DubRunner
 internal import DubStages
 internal import DubStorage
@@ -39,6 +40,8 @@ struct RunSession: Sendable {
         var stems: [String]?
         /// Greater went first in a daemon's queue.
         var priority = 0
+        /// Where what is made is published; `nil` is nowhere.
+        var publish: PublishOrder?
     }
 
     let id: String
@@ -46,6 +49,8 @@ struct RunSession: Sendable {
     let machine: Machine
     let graph: Graph
     let observe: @Sendable (RunEvent) -> Void
+    /// What was written down to be published, by the item's place.
+    let intended = Locked<[Int: Publication]>([:])
 
     /// - Parameter id: the run's name, where it has one already.
     init(
@@ -123,6 +128,7 @@ struct RunSession: Sendable {
         asked.gate = request.gate
         asked.quarantine = request.quarantine
         asked.priority = request.priority
+        asked.publish = request.publish
         return asked
     }
 
@@ -139,7 +145,9 @@ struct RunSession: Sendable {
             try Task.checkCancellation()
             try await machine.ledger.record(record, in: id)
             var given = others
-            given["item"] = try await self.given(source)
+            let own = try await self.given(source)
+            given["item"] = own
+            record.sha256 = own.artifact.digest
             let item = RunItem(run: id, index: index, source: source, given: given)
             let result = await runner.process(item, graph: graph, force: request.force)
             record.nodes = result.nodes
@@ -177,6 +185,7 @@ struct RunSession: Sendable {
                 let isDraft = graph.parameters["review"] == true
                 record.status = worst == .review || isDraft ? "review" : "passed"
             }
+            if let order = request.publish { try await intend(record, order) }
         } catch is CancellationError {
             record.status = "cancelled"
             record.error = ErrorRecord(
@@ -193,6 +202,17 @@ struct RunSession: Sendable {
         try? await machine.ledger.record(record, in: id)
         observe(.itemFinished(record))
         return record
+    }
+
+    /// Writes down what is to be published of an item, before it counts as done; what the gate refused is not.
+    private func intend(_ record: ItemRecord, _ order: PublishOrder) async throws {
+        guard record.status != "failed" || record.error?.code == DubError.Code.verdictFail.name else { return }
+        do {
+            let publication = try await PublishWork(machine).intend(record, of: id, order).publication
+            intended.withLock { $0[record.index] = publication }
+        } catch let error as DubError where error.code == .publicationRefused {
+            return
+        }
     }
 
     /// The item's bytes, by digest.

@@ -143,6 +143,7 @@ extension Housekeeping.Report {
             "of no use for long: \(evicted.text) of \(evictedResults) results \(verb)",
             "leavings of dead processes: \(scratch.text) \(verb)",
         ]
+        if inputs.count > 0 { lines.append("fetched or delivered, and not used for long: \(inputs.text) \(verb)") }
         if spared.count > 0 { lines.append("in use meanwhile: \(spared.text) spared") }
         lines.append("left: \(left.text)")
         if isOverBudget { lines.append("That is over the budget: runs that go on need it.") }

@@ -59,6 +59,8 @@ public struct DubError: Error, Sendable, CustomStringConvertible {
 extension DubError.Code {
     /// An input file is missing, is a directory, or may not be read.
     public static let inputMissing = Self(name: "input.missing")
+    /// An input is another than it was when it was first looked at.
+    public static let inputChanged = Self(name: "input.changed")
     /// A file is in no known container, or too damaged to be read.
     public static let mediaUnreadable = Self(name: "media.unreadable")
     /// A file has no stream of the kind that was asked for.

@@ -39,6 +39,8 @@ public struct HTTPRequest: Sendable {
     public var socketPath: String?
     /// A file of certificates (PEM) that the server's has to come from; `nil` are those of the system.
     public var authorities: String?
+    /// Numeric addresses that the URL's host stands for, so that none is asked for anew; `nil` asks.
+    public var addresses: [String]?
     /// Fields beside those that libcurl sets (`Host`, `Content-Length`, `Accept`).
     public var headers: HTTPHeaders
     /// What goes up.

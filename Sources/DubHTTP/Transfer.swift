@@ -8,6 +8,7 @@ final class Transfer {
     private let sink: any TransferSink
     private let place: String
     private var headers: UnsafeMutablePointer<curl_slist>?
+    private var hosts: UnsafeMutablePointer<curl_slist>?
     private let detail = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private var head = HeadReader()
     private var hasHead = false
@@ -36,6 +37,7 @@ final class Transfer {
     deinit {
         curl_easy_cleanup(easy)
         curl_slist_free_all(headers)
+        curl_slist_free_all(hosts)
         detail.deallocate()
     }
 
@@ -52,6 +54,11 @@ final class Transfer {
         }
         if let authorities = request.authorities {
             check(dub_curl_set_text(easy, CURLOPT_CAINFO, authorities))
+        }
+        if let addresses = request.addresses, let place = HTTPAddress(request.url), !place.host.hasPrefix("[") {
+            // “+”: until the look-up would have grown old; without it for as long as this process lives.
+            hosts = curl_slist_append(nil, "+\(place.host):\(place.port):\(addresses.joined(separator: ","))")
+            check(hosts == nil ? CURLE_OUT_OF_MEMORY : dub_curl_set_pointer(easy, CURLOPT_RESOLVE, hosts))
         }
         let patience = request.patience
         check(dub_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, patience.connect.wholeMilliseconds))

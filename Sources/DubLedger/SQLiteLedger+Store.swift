@@ -1,7 +1,7 @@
 internal import DubCore
 internal import DubGraph
 public import DubRunner
-internal import Foundation
+public import Foundation
 internal import GRDB
 
 extension SQLiteLedger {
@@ -54,6 +54,20 @@ extension SQLiteLedger {
                     }
                 }
             }
+        }
+    }
+
+    /// When the latest run of each source began, by its path.
+    ///
+    /// - Throws: `ledger.failed`.
+    public func lastRuns() async throws -> [String: Date] {
+        try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: "SELECT item.source, max(run.started) FROM item JOIN run ON run.id = item.run GROUP BY item.source"
+            )
+            return Dictionary(
+                rows.map { ($0[0] as String, Date(timeIntervalSince1970: $0[1])) }, uniquingKeysWith: { max($0, $1) })
         }
     }
 

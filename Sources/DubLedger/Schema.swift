@@ -60,6 +60,20 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("4 publications") { database in
+            try database.execute(
+                sql: """
+                    -- What is published, or to be: written before it is begun. `state`: see Publication.State. `owner`:
+                    -- who is at it, while that lives. `folder`: what two publications of one item share. `record`: all
+                    -- else, as JSON.
+                    CREATE TABLE publication (
+                        id TEXT PRIMARY KEY, run TEXT NOT NULL, item INTEGER NOT NULL, folder TEXT NOT NULL,
+                        state TEXT NOT NULL, owner TEXT NOT NULL, record TEXT NOT NULL, attempts INTEGER NOT NULL,
+                        error TEXT, begun REAL NOT NULL, changed REAL NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX publication_folder ON publication (folder);
+                    """)
+        }
         migrator.registerMigration("5 queue, status of runs") { database in
             try database.execute(
                 sql: """

@@ -159,6 +159,8 @@ public struct RunRequest: Sendable, Codable, Hashable {
     public var quarantine: String?
     /// Greater goes first where runs compete.
     public var priority = 0
+    /// Where what is made is published; `nil` is nowhere.
+    public var publish: PublishOrder?
 
     /// An empty request.
     public init() {}
@@ -202,6 +204,8 @@ public struct ItemRecord: Sendable, Codable {
     public var error: ErrorRecord?
     /// What was delivered.
     public var outputs: [OutputRecord]
+    /// The source's digest; `nil` where it was never read, or by an older dubmill.
+    public var sha256: Digest?
 
     /// Describes an item.
     public init(

@@ -7,8 +7,7 @@ extension ConfigurationReader {
     /// What may be asked of a file, in every place.
     static let orderKeys = [
         "to", "from", "pipeline", "profile", "translator", "voice-engine", "recogniser", "damaged", "set", "cast",
-        "gate",
-        "out", "priority",
+        "gate", "out", "priority", "publish",
     ]
     private static let parameters: Set = ["to", "from", "translator", "voice-engine", "recogniser", "damaged"]
 
@@ -43,11 +42,43 @@ extension ConfigurationReader {
         case "cast": order.cast = path(node)
         case "gate": order.gate = path(node)
         case "script": order.script = path(node)
-        case "out": order.out = path(node)
+        case "out":
+            if node.string?.contains("://") == true {
+                fault(node, "`out` is a folder of this machine.", "Write `publish: \(node.string ?? "")` beside it.")
+            }
+            order.out = path(node)
         case "priority": order.priority = whole(node, -1000...1000)
+        case "publish": order.publish = publish(node)
         default: return
         }
     }
+
+    /// A place to publish to: its address alone, or with how long it is kept and which store it is.
+    private mutating func publish(_ node: Node) -> PublishOrder? {
+        guard node.mapping != nil else { return text(node).map { PublishOrder(to: place($0)) } }
+        var order = PublishOrder(to: "")
+        for (key, value) in fields(node, ["to", "retain", "endpoint", "region", "style", "profile"]) {
+            switch key {
+            case "to": order.to = text(value).map(place) ?? ""
+            case "retain":
+                order.retainDays = text(value).flatMap { PublishOrder.days($0) }
+                if order.retainDays == nil {
+                    fault(value, "`\(value.string ?? "")` is no number of days.", "Write whole days: 30d, 2w.")
+                }
+            case "endpoint": order.endpoint = text(value)
+            case "region": order.region = text(value)
+            case "style": order.style = choice(value, ["path", "virtual"])
+            default: order.profile = text(value)
+            }
+        }
+        guard !order.to.isEmpty else {
+            if node.mapping?["to"] == nil { fault(node, "It names no place.", "Write `to: s3://bucket/prefix`.") }
+            return nil
+        }
+        return order
+    }
+
+    private func place(_ text: String) -> String { text.contains("://") ? text : absolute(text) }
 
     /// The document, where it is one.
     mutating func root(_ text: String, line: Int = 0) -> Node? {

@@ -86,14 +86,32 @@ public struct ConfigurationReader {
             return nil
         }
         watched.order = watched.order.over(base)
+        if watched.isPrefix { checkPrefix(watched, node) }
         return watched
+    }
+
+    /// A folder, or a prefix of a bucket as it is written.
+    private mutating func watchedPlace(_ node: Node) -> String? {
+        guard let text = text(node), text.hasPrefix("s3://") else { return path(node) }
+        return String(text.reversed().drop { $0 == "/" }.reversed())
+    }
+
+    /// What lies in a bucket stays where it is, and what is made of it cannot lie beside it.
+    private mutating func checkPrefix(_ watched: WatchedFolder, _ node: Node) {
+        if watched.after ?? .keep != .keep {
+            fault(node, "Objects in a bucket are neither moved nor deleted.", "Leave `after` out, or write `keep`.")
+        }
+        if watched.order.out == nil, watched.order.publish == nil {
+            fault(
+                node, "It says not where what is made goes.", "Write `publish: s3://bucket/prefix`, or `out: FOLDER`.")
+        }
     }
 
     private mutating func read(_ node: Node, into watched: inout WatchedFolder, with more: [String]) {
         let known = ["settle", "ready", "rescan", "after", "done", "quarantine", "files", "rules"]
         for (key, node) in fields(node, more + known + Self.orderKeys) {
             switch key {
-            case "folder": watched.folder = path(node) ?? ""
+            case "folder": watched.folder = watchedPlace(node) ?? ""
             case "settle": watched.settle = duration(node)
             case "ready": watched.needsMarker = choice(node, ["optional", "required"]).map { $0 == "required" }
             case "rescan":

@@ -20,6 +20,8 @@ public struct FileOrder: Hashable, Sendable {
     public var out: String?
     /// Greater goes first.
     public var priority: Int?
+    /// Where what is made is published.
+    public var publish: PublishOrder?
 
     /// Asks for nothing.
     public init() {}
@@ -37,6 +39,7 @@ public struct FileOrder: Hashable, Sendable {
         order.script = script ?? base.script
         order.out = out ?? base.out
         order.priority = priority ?? base.priority
+        order.publish = publish ?? base.publish
         return order
     }
 }

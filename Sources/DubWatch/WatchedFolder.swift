@@ -87,6 +87,9 @@ public struct WatchedFolder: Hashable, Sendable {
         return files.contains { Self.fits(path, $0) }
     }
 
+    /// Whether it is a prefix of a bucket, `s3://bucket/prefix`.
+    public var isPrefix: Bool { folder.hasPrefix("s3://") }
+
     /// Where files go that are done.
     public var doneFolder: String { done ?? "\(folder)/done" }
     /// Where files go that fail.

@@ -254,6 +254,44 @@ struct SeaweedTests {
         }
     }
 
+    @Test("an object as an input comes in pieces, once, and is refused where it is replaced meanwhile")
+    func input() async throws {
+        try await Mill.run { mill, scratch in
+            let proxy = try FaultyProxy(to: mill.address)
+            let (store, plain) = (try mill.store(address: proxy.address), try mill.store())
+            let file = scratch.appendingPathComponent("f").path
+            let cache = InputCache(folder: scratch.appendingPathComponent("inputs").path, pieceSize: 100_000)
+            try write(950_000, to: file)
+            let digest = try await plain.put(fileAt: file, to: mill.name("in/film.mp4")).digest
+            let input = BucketFile(mill.name("in/film.mp4"), in: store)
+            let path = try await cache.fetch(input)
+            #expect(path.hasSuffix("/inputs/\(digest?.hex ?? "")/film.mp4"))
+            #expect(try Digest.of(fileAt: path) == digest)
+            proxy.requests.value = []
+            #expect(try await cache.fetch(input) == path)
+            #expect(proxy.requests.value.allSatisfy { $0.hasPrefix("HEAD") })
+            try write(950_000, to: file, seed: 2)
+            _ = try await plain.put(fileAt: file, to: mill.name("in/film.mp4"))
+            let count = Box(0)
+            let isReplaced = Box(false)
+            // What comes behind the fourth is asked for again until it is another object.
+            proxy.rule = { request in
+                guard request.hasPrefix("GET") else { return .pass }
+                count.update { $0 += 1 }
+                return count.value >= 5 && !isReplaced.value ? .drop : .pass
+            }
+            let fetching = Task { try await cache.fetch(input) }
+            #expect(try await eventually { count.value >= 5 })
+            try write(950_000, to: file, seed: 3)
+            let last = try await plain.put(fileAt: file, to: mill.name("in/film.mp4")).digest
+            isReplaced.value = true
+            let result = await fetching.result
+            proxy.rule = { _ in .pass }
+            #expect(await failure { _ = try result.get() }?.code == .inputChanged)
+            #expect(try Digest.of(fileAt: try await cache.fetch(input)) == last)
+        }
+    }
+
     @Test("lifecycle rules are written and read back")
     func lifecycle() async throws {
         try await Mill.run { mill, _ in

@@ -50,6 +50,42 @@ import Testing
         #expect(read.items == 3 && read.drain == 90)
     }
 
+    @Test("where to publish is a place, or a place with what goes with it; rules and rows say otherwise")
+    func publish() throws {
+        let read = try daemon(
+            """
+            watch:
+              - folder: in
+                publish: {to: s3://films/dubbed, retain: 2w, endpoint: "http://h:1", style: path, profile: p}
+                rules:
+                  - {match: "*.trailer.*", publish: archive}
+              - {folder: s3://films/in//, publish: s3://films/out}
+            """)
+        let folder = try #require(read.folders.first)
+        #expect(
+            folder.order(for: "a.mp4").publish
+                == PublishOrder(
+                    to: "s3://films/dubbed", retainDays: 14, endpoint: "http://h:1", style: "path", profile: "p"))
+        #expect(folder.order(for: "a.trailer.mp4").publish == PublishOrder(to: "/srv/archive"))
+        #expect(!folder.isPrefix && read.folders[1].isPrefix && read.folders[1].folder == "s3://films/in")
+        let rows = try Manifest.read("file,publish\na.mp4,s3://films/x\nb.mp4,\n", file: "/srv/batch.csv")
+        #expect(rows.map { $0.order.publish?.to } == ["s3://films/x", nil])
+        let error = #expect(throws: DubError.self) {
+            _ = try daemon(
+                """
+                watch:
+                  - {folder: in, publish: {retain: 36h, stile: path}}
+                  - {folder: s3://films/in, after: move}
+                  - {folder: other, out: s3://films/x}
+                """)
+        }
+        for part in [
+            "no number of days", "stile", "names no place", "neither moved", "not where", "folder of this machine",
+        ] {
+            #expect(error?.what.contains(part) == true, "\(part): \(error?.what ?? "")")
+        }
+    }
+
     @Test("every fault is told with its line")
     func faults() throws {
         let error = #expect(throws: DubError.self) {

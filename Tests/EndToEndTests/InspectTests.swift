@@ -138,7 +138,7 @@ extension EndToEnd {
                 [], ["run"], ["plan"], ["runs"], ["status"], ["report"], ["logs"],
                 ["cancel"], ["retry"], ["trace"], ["script"], ["script", "export"], ["script", "import"],
                 ["inspect"], ["models"], ["models", "list"], ["models", "pull"], ["models", "verify"], ["doctor"],
-                ["sign"], ["copy"], ["ledger"], ["ledger", "backup"], ["ledger", "restore"],
+                ["sign"], ["copy"], ["publish"], ["publications"], ["erase"], ["ledger"], ["ledger", "backup"], ["ledger", "restore"],
                 ["token"], ["token", "add"], ["token", "list"], ["token", "remove"],
                 ["worker"],
                 ["worker", "check"], ["worker", "serve"],

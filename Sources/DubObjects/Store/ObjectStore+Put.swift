@@ -1,4 +1,4 @@
-internal import DubCore
+public import DubCore
 internal import DubHTTP
 internal import Foundation
 
@@ -11,11 +11,13 @@ extension ObjectStore {
     /// With `limits.journals`, parts that went up before a crash, or before the store went away, are found again and
     /// not sent twice. Where the task is cancelled or the store refuses, the parts are given up.
     ///
-    /// - Throws: `object.exists` for `createOnly`; `input.missing`; `object.denied`, `object.missing` for a bucket that
-    ///   is not there, `object.damaged`, `object.unavailable`; errors of HTTP; `CancellationError`.
+    /// - Parameter expected: what the file has to be; else nothing is sent.
+    /// - Throws: `object.exists` for `createOnly`; `input.missing`, `input.changed`; `object.denied`, `object.missing`
+    ///   for a bucket that is not there, `object.damaged`, `object.unavailable`; errors of HTTP; `CancellationError`.
     @discardableResult
-    public func put(fileAt path: String, to name: ObjectName, options: PutOptions = PutOptions()) async throws -> Entry
-    {
+    public func put(
+        fileAt path: String, to name: ObjectName, options: PutOptions = PutOptions(), expecting expected: Digest? = nil
+    ) async throws -> Entry {
         try options.check(at: "\(name)")
         guard let state = FileState(path: path) else {
             throw DubError(
@@ -23,8 +25,13 @@ extension ObjectStore {
                 fix: "Check the path.")
         }
         let size = state.size
-        let upload = Upload(
-            path: path, name: name, size: size, state: state, digest: try Digest.of(fileAt: path), options: options)
+        let digest = try Digest.of(fileAt: path)
+        guard expected.map({ $0 == digest }) ?? true else {
+            throw DubError(
+                .inputChanged, "The file is not what it was: its SHA-256 is \(digest.short)….", at: path,
+                fix: "Make it again.")
+        }
+        let upload = Upload(path: path, name: name, size: size, state: state, digest: digest, options: options)
         do {
             let tag = size >= limits.multipartFrom && size > 0 ? try await inParts(upload) : try await whole(upload)
             return Entry(key: name.key, size: size, tag: tag, digest: upload.digest)

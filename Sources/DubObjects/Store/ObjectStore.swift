@@ -18,13 +18,18 @@ public struct ObjectStore: Sendable {
         public var tag: String
         /// The SHA-256 of all of it, where dubmill put it there; listings do not tell.
         public var digest: Digest?
+        /// What is kept beside it, by names in small letters; listings do not tell.
+        public var metadata: [String: String] = [:]
 
         /// Describes an object.
-        public init(key: String, size: Int64, tag: String, digest: Digest? = nil) {
+        public init(
+            key: String, size: Int64, tag: String, digest: Digest? = nil, metadata: [String: String] = [:]
+        ) {
             self.key = key
             self.size = size
             self.tag = tag
             self.digest = digest
+            self.metadata = metadata
         }
     }
 
@@ -112,7 +117,12 @@ public struct ObjectStore: Sendable {
             tag: (response.headers["ETag"] ?? "").replacing("\"", with: ""),
             // That of parts ends in “-” and their number, and is no digest of the object.
             digest: response.headers[Self.digestField].flatMap { Digest(hex: $0) }
-                ?? response.headers[Self.checksumField].flatMap { Data(base64Encoded: $0) }.flatMap(Digest.init))
+                ?? response.headers[Self.checksumField].flatMap { Data(base64Encoded: $0) }.flatMap(Digest.init),
+            metadata: Dictionary(
+                response.headers.fields.compactMap { field in
+                    let name = field.name.lowercased()
+                    return name.hasPrefix("x-amz-meta-") ? (String(name.dropFirst(11)), field.value) : nil
+                }, uniquingKeysWith: { $1 }))
     }
 
     /// An answer, and whether an earlier attempt may have reached the store too.

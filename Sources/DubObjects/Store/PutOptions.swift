@@ -15,17 +15,20 @@ public struct PutOptions: Sendable, Hashable {
     public var storageClass: String?
     /// Up to ten marks that lifecycle rules can go by.
     public var tags: [String: String] = [:]
+    /// What is kept beside the object and told with it, by names in small letters, in ASCII.
+    public var metadata: [String: String] = [:]
 
     /// Makes options: bytes of no particular type, replacing what is there, without tags.
     public init(
         type: String = "application/octet-stream", createOnly: Bool = false, encryption: Encryption? = nil,
-        storageClass: String? = nil, tags: [String: String] = [:]
+        storageClass: String? = nil, tags: [String: String] = [:], metadata: [String: String] = [:]
     ) {
         self.type = type
         self.createOnly = createOnly
         self.encryption = encryption
         self.storageClass = storageClass
         self.tags = tags
+        self.metadata = metadata
     }
 
     /// The header fields that make an object what it is: of a single PUT, or of the beginning of one in parts.
@@ -33,6 +36,7 @@ public struct PutOptions: Sendable, Hashable {
         var headers: HTTPHeaders = ["Content-Type": type]
         headers.fields += (encryption?.headers ?? [:]).fields
         headers["x-amz-storage-class"] = storageClass
+        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) { headers["x-amz-meta-\(name)"] = value }
         if !tags.isEmpty {
             let items = tags.sorted { $0.key < $1.key }.map { S3Request.QueryItem($0, $1).encoded }
             headers["x-amz-tagging"] = items.joined(separator: "&")
