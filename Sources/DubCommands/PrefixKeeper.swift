@@ -112,7 +112,7 @@ actor PrefixKeeper {
         case .taken:
             let ending: FileRun.Ending
             do {
-                ending = try await run.perform(on: means.machine, slots: means.slots, log: log)
+                ending = try await run.perform(means, origin: .folder)
                 guard !ending.isCancelled else { throw CancellationError() }
                 if ending.mayPass(after: held[entry.key]?.tries ?? 0), let failure = ending.failure?.error {
                     throw DubError(
@@ -125,7 +125,6 @@ actor PrefixKeeper {
             }
             let failure = ending.failure
             try await ledger.settle(content, profile: profile, run: ending.run, isDone: failure == nil)
-            await means.outbox.ring()
             if let failure {
                 log.warn(
                     "file.failed",
