@@ -229,7 +229,7 @@ private func withLedger<Value>(_ body: (SQLiteLedger, String) async throws -> Va
                     database,
                     sql: "SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'grdb_%'")
             }
-            #expect(tables.count == 11)
+            #expect(tables.count == 12)
             #expect(tables.allSatisfy { $0.contains("STRICT") })
         }
     }
