@@ -42,6 +42,12 @@ enum Console {
             }.joined())
     }
 
+    /// As `printable`, with line breaks kept: what follows one is indented.
+    static func printable(lines text: String, indent: Int) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
+            .joined(separator: "\n" + String(repeating: " ", count: indent))
+    }
+
     /// A table with aligned columns and a head.
     static func table(_ head: [String], _ rows: [[String]]) -> String {
         let all = [head] + rows

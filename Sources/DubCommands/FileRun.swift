@@ -61,7 +61,11 @@ struct FileRun: Sendable {
             .string(try path.map { try Digest.of(fileAt: $0).hex } ?? "")
         }
         // A file of one's own is edited; those that ship change with dubmill, and what is done stays done.
-        if name.contains("/") { parts["file"] = try digest(try home.pipeline(name)) }
+        if name.contains("/") {
+            let pipeline = try PipelineFiles.read(try home.pipeline(name))
+            parts["file"] = try digest(pipeline.file)
+            if !pipeline.files.isEmpty { parts["files"] = .array(try pipeline.files.map { try digest($0) }) }
+        }
         parts["cast"] = try digest(order.cast)
         parts["gate"] = try digest(order.gate)
         parts["script"] = try digest(order.script)

@@ -10,7 +10,10 @@ extension Graph {
             for (_, source) in step.inputs {
                 switch source {
                 // A stage may be called as what is given is: `edits`.
-                case .given(let name): reads.insert(own.contains(name) ? name + Self.given : name)
+                case .given(let name):
+                    // A file beside the pipeline goes by its own name.
+                    let name = name.split(separator: "/").last.map(String.init) ?? name
+                    reads.insert(own.contains(name) ? name + Self.given : name)
                 case .output(let from, _), .element(let from, _, _): reads.insert(steps[from].name)
                 }
             }
@@ -31,7 +34,7 @@ extension Graph {
     /// As a Mermaid flow chart.
     var mermaid: String {
         var lines = ["flowchart LR"]
-        func id(_ name: String) -> String { name.replacing(Self.given, with: "_given") }
+        func id(_ name: String) -> String { name.replacing(Self.given, with: "_given").replacing(".", with: "_") }
         lines += outside.map { "  \(id($0))([\($0.replacing(Self.given, with: ""))])" }
         for stage in records {
             let axes = stage.axes.joined(separator: ", ")

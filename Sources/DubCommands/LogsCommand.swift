@@ -65,7 +65,7 @@ struct LogsCommand: AsyncParsableCommand {
         var lines = ["\(name): \(entry.node) \(entry.state)\(tried), \(Console.time(entry.seconds))"]
         if let error = entry.error {
             lines += [
-                "  error[\(error.code)]: \(Console.printable(error.message))",
+                "  error[\(error.code)]: \(Console.printable(lines: error.message, indent: 4))",
                 "  where: \(Console.printable(error.where))", "  fix:   \(Console.printable(error.fix))",
             ]
         }

@@ -16,9 +16,10 @@ enum PipelineFiles {
         do {
             return String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
         } catch {
+            let isThere = FileManager.default.fileExists(atPath: file)
             throw DubError(
-                .inputMissing, "The pipeline cannot be read: \(error.localizedDescription).", at: file,
-                fix: "Check the name.", cause: error)
+                .inputMissing, isThere ? "The pipeline cannot be read." : "There is no such pipeline file.", at: file,
+                fix: isThere ? "See whether it is a file that you may read." : "Check the name.", cause: error)
         }
     }
 

@@ -60,12 +60,11 @@ struct PlanCommand: AsyncParsableCommand {
         case nil: break
         }
         let price = try cost.price(settings)
-        let edits = try await RunSession.edits(options.script, for: graph, in: machine.store)?.artifact
-        let cast = try RunSession.cast(options.cast, in: machine.store)?.artifact
-        let gate = try GateFile.given(options.gate(settings)).artifact
+        let given = try await HandedIn.read(
+            script: options.script, cast: options.cast, gate: options.gate(settings), for: graph, in: machine.store)
         var looks: [PlanLook] = []
         for path in options.files.map(RunPaths.absolute) {
-            looks.append(try await PlanLook(path, graph, machine, given: ["edits": edits, "cast": cast, "gate": gate]))
+            looks.append(try await PlanLook(path, graph, machine, given: given.mapValues(\.artifact)))
         }
         let estimate = try await Estimate.of(
             looks, parameters: parameters, in: machine.ledger, price: price)

@@ -27,7 +27,7 @@ struct PlanLook {
     /// Looks at a file.
     ///
     /// - Throws: `input.missing` for no file; `ledger.failed`.
-    init(_ path: String, _ graph: Graph, _ machine: Machine, given others: [String: Artifact?]) async throws {
+    init(_ path: String, _ graph: Graph, _ machine: Machine, given others: [String: Artifact]) async throws {
         self.path = path
         self.machine = machine
         plan = Plan(graph)
@@ -43,7 +43,7 @@ struct PlanLook {
         }
         let type = (path as NSString).pathExtension.lowercased()
         var given = ["item": Artifact(digest: digest ?? .of(""), size: identity.size, type: type)]
-        given.merge(others.compactMapValues(\.self)) { own, _ in own }
+        given.merge(others) { own, _ in own }
         try await unfold(given)
     }
 
@@ -80,8 +80,9 @@ struct PlanLook {
                 rows.append(Row(item: path, node: name, runs: true, reason: text))
             }
         }
-        let unneeded = Dictionary(grouping: plan.nodes, by: \.step).filter { $1.allSatisfy { $0.state == .skipped } }
-        for (index, step) in graph.steps.enumerated() where !reached.contains(index) && unneeded[index] == nil {
+        let skipped = Dictionary(grouping: plan.nodes, by: \.step).filter { $1.allSatisfy { $0.state == .skipped } }
+        let unneeded = graph.unneeded.union(skipped.keys)
+        for (index, step) in graph.steps.enumerated() where !reached.contains(index) && !unneeded.contains(index) {
             rows.append(
                 Row(item: path, node: step.name + (step.axes.isEmpty ? "" : "[…]"), runs: true, reason: "waits"))
         }
@@ -119,6 +120,8 @@ struct PlanLook {
             total[node.step] += 1
             if ![.done, .skipped].contains(node.state) { open[node.step] += 1 }
         }
+        let unneeded = graph.unneeded
+        for step in unneeded { open[step] = 0 }
         var shares: [Double] = []
         for (index, step) in graph.steps.enumerated() {
             let known = total[index] > 0 ? Double(open[index]) / Double(total[index]) : 0
@@ -128,7 +131,7 @@ struct PlanLook {
                     guard case .output(let producer, _) = graph.axes[axis].source, producer < shares.count else {
                         return 0
                     }
-                    return shares[producer]
+                    return unneeded.contains(index) ? 0 : shares[producer]
                 }.max() ?? 0
             shares.append(min(1, unknown + (1 - unknown) * known))
         }

@@ -102,6 +102,9 @@ struct RetryCommand: AsyncParsableCommand {
             if let run { [try await ledger.found(run)] } else { try await ledger.runs(limit: 200) }
         // What a later run made good is not taken up again.
         var later: Set<Asked> = []
+        // A file that was delivered without what failed, as that is tolerated, is not done either.
+        let failed = Dictionary(grouping: try await ledger.deadLetters(of: nil), by: \.run)
+            .mapValues { Set($0.map(\.source)) }
         for candidate in candidates {
             let isRunning = ["running", "queued"].contains(candidate.shownState)
             if isRunning, run != nil {
@@ -111,7 +114,9 @@ struct RetryCommand: AsyncParsableCommand {
             }
             guard !isRunning else { continue }
             let items = try await ledger.items(of: candidate.id)
-            let done = items.filter { ["passed", "review"].contains($0.status) }
+            let done = items.filter {
+                ["passed", "review"].contains($0.status) && failed[candidate.id]?.contains($0.source) != true
+            }
             let open = items.filter { item in
                 !done.contains { $0.index == item.index }
                     && (run != nil || !later.contains(Asked(candidate, item.source)))

@@ -143,12 +143,11 @@ struct RunCommand: AsyncParsableCommand {
                 fix: "Set cost-per-hour, or give a time such as 30m.")
         }
         let graph = try machine.graph(request.pipeline, parameters: request.parameters)
-        let edits = try await RunSession.edits(request.script, for: graph, in: machine.store)?.artifact
-        let cast = try RunSession.cast(request.cast, in: machine.store)?.artifact
-        let gate = try GateFile.given(request.gate).artifact
+        let given = try await HandedIn.read(
+            script: request.script, cast: request.cast, gate: request.gate, for: graph, in: machine.store)
         var looks: [PlanLook] = []
         for path in request.files where FileIdentity(path: path) != nil {
-            looks.append(try await PlanLook(path, graph, machine, given: ["edits": edits, "cast": cast, "gate": gate]))
+            looks.append(try await PlanLook(path, graph, machine, given: given.mapValues(\.artifact)))
         }
         let estimate = try await Estimate.of(
             looks, parameters: request.parameters, in: machine.ledger, price: price, force: request.force)

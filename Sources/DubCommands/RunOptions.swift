@@ -21,7 +21,7 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The language that is spoken; recognised where it is not given.")
     var from: String?
 
-    @Option(help: "A pipeline by name (dub, subtitle, transcribe) or a pipeline file.")
+    @Option(help: "A pipeline by name (dub, voiceover, subtitle, transcribe, loudness) or a pipeline file.")
     var pipeline: String?
 
     @Option(help: "A profile of the pipeline: values for its parameters, by name; flags win over it.")

@@ -60,7 +60,7 @@ struct RunReport: Encodable {
             try container.encode(nodes, forKey: .nodes)
             try container.encode(seconds, forKey: .seconds)
             try container.encode(error, forKey: .error)
-            try container.encode(publication, forKey: .publication)
+            try container.encodeIfPresent(publication, forKey: .publication)
         }
     }
 
@@ -92,14 +92,14 @@ struct RunReport: Encodable {
                     + "  \(item.nodes.run) run, \(item.nodes.cached) cached, \(Console.time(item.seconds.wall))"
                     + (item.nodes.run > 0 && speed > 0 ? String(format: " (%.1f× real time)", speed) : "")
             ]
-            let shown = item.outputs.filter { $0.kind == "video" || $0.kind == "verdict" }
-            lines += (shown.isEmpty ? item.outputs : shown).map {
-                "          \($0.kind.padding(toLength: 7, withPad: " ", startingAt: 0)) \(Console.printable($0.path))"
+            let width = item.outputs.map(\.kind.count).max() ?? 0
+            lines += item.outputs.map {
+                "          \($0.kind.padding(toLength: width, withPad: " ", startingAt: 0)) \(Console.printable($0.path))"
             }
             if let publication = item.publication { lines += publication.lines.map { "          \($0)" } }
             if let error = item.error {
                 lines += [
-                    "          error[\(error.code)]: \(Console.printable(error.message))",
+                    "          error[\(error.code)]: \(Console.printable(lines: error.message, indent: 12))",
                     "          where: \(Console.printable(error.where))",
                     "          fix:   \(Console.printable(error.fix))",
                 ]

@@ -78,11 +78,8 @@ struct RunSession: Sendable {
     func run() async throws -> [ItemRecord] {
         let deliverer = Deliverer(store: machine.store, ledger: machine.ledger, folder: request.out)
         try deliverer.prepare()
-        let edits = try await Self.edits(request.script, for: graph, in: machine.store)
-        let given = [
-            "edits": edits, "cast": try Self.cast(request.cast, in: machine.store),
-            "gate": try GateFile.given(request.gate),
-        ].compactMapValues(\.self)
+        let given = try await HandedIn.read(
+            script: request.script, cast: request.cast, gate: request.gate, for: graph, in: machine.store)
         try await machine.ledger.begin(
             RunRecord(
                 id: id, pipeline: graph.name, parameters: request.parameters, started: Date(), state: .running,
@@ -234,26 +231,6 @@ struct RunSession: Sendable {
         }
         let type = (path as NSString).pathExtension.lowercased()
         return RunItem.Given(artifact: Artifact(digest: digest, size: file.size, type: type), path: path)
-    }
-
-    /// A cast handed in, as an artifact.
-    static func cast(_ path: String?, in store: FileStore) throws -> RunItem.Given? {
-        guard let path else { return nil }
-        let artifact = try store.put(json: CastFile.read(path))
-        return RunItem.Given(artifact: artifact, path: store.path(of: artifact))
-    }
-
-    /// A script handed in, as an artifact.
-    static func edits(
-        _ path: String?, for graph: Graph, in store: FileStore
-    ) async throws -> RunItem.Given? {
-        guard let path else { return nil }
-        let targets = try (graph.parameters["to"]?.array ?? []).compactMap(\.string).map { try Language($0) }
-        let named = (((path as NSString).deletingPathExtension as NSString).pathExtension)
-        let target = targets.first { $0.tag == named } ?? targets.first
-        let script = try await ScriptFile.read(path, target: target)
-        let artifact = try store.put(json: script)
-        return RunItem.Given(artifact: artifact, path: store.path(of: artifact))
     }
 
     /// What each file's outputs are called: its name without the extension, told apart by its folder, then a number.

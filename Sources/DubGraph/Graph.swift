@@ -75,3 +75,26 @@ public struct Graph: Sendable {
         self.parameters = parameters
     }
 }
+
+extension Graph {
+    /// The steps of which the parameters alone say that no node is needed: their condition does not hold, or they
+    /// require what such a step writes.
+    public var unneeded: Set<Int> {
+        var unneeded: Set<Int> = []
+        for (index, step) in steps.enumerated() {
+            if let when = step.when, !step.axes.contains(where: { axes[$0].name == when.name }),
+                !when.holds(for: parameters[when.name] ?? .null)
+            {
+                unneeded.insert(index)
+            }
+            let requires = step.inputs.contains { name, source in
+                guard let producer = source.producer, unneeded.contains(producer) else { return false }
+                // Who gathers goes on without it.
+                return Set(steps[producer].axes).isSubset(of: step.axes)
+                    && step.signature.inputs.first { $0.name == name }?.isOptional != true
+            }
+            if requires { unneeded.insert(index) }
+        }
+        return unneeded
+    }
+}

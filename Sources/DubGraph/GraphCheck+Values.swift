@@ -60,8 +60,17 @@ extension GraphCheck {
             let references = Substitution.names(in: value)
             if let fallback = signature.parameters[name] {
                 let isFilled = value.string != nil && !references.isEmpty
-                if !isFilled, let wanted = Self.wanted(fallback), !wanted.fits(value) {
-                    fault(place, "`\(name)` of `\(step.name)` has to be \(wanted.text).", wanted.fix)
+                if let wanted = Self.wanted(fallback) {
+                    if !isFilled, !wanted.fits(value) {
+                        fault(place, "`\(name)` of `\(step.name)` has to be \(wanted.text).", wanted.fix)
+                    } else if let whole = Substitution.whole(value), let given = sample(of: whole, in: step),
+                        !wanted.fits(given.value)
+                    {
+                        fault(
+                            place,
+                            "`\(name)` of `\(step.name)` has to be \(wanted.text), and `${\(whole)}` is \(given.text).",
+                            "Change the type of `\(whole)`, or write the value here.")
+                    }
                 }
             } else {
                 fault(place, "`\(step.uses)` has no setting `\(name)`.", hint(name, among: signature.parameters.keys))
@@ -90,7 +99,27 @@ extension GraphCheck {
 
     /// Whether `${name}` stands for something in a step.
     func isValue(_ name: String, in step: Pipeline.Step) -> Bool {
-        pipeline.parameters.contains { $0.name == name } || axisParameter(name, of: step) != nil
+        pipeline.parameters.contains { $0.name == name } || step.forEach.contains(name)
+    }
+
+    /// A value such as `${name}` may take in a step, and what it is called; `nil` where it may be of several types.
+    private func sample(of name: String, in step: Pipeline.Step) -> (value: JSONValue, text: String)? {
+        let kind: Pipeline.Parameter.Kind
+        if step.forEach.contains(name) {
+            guard let parameter = axisParameter(name, of: step) else { return (1, "a place in a list") }
+            guard parameter.kind == .languages else { return nil }
+            kind = .language
+        } else {
+            guard let parameter = pipeline.parameters.first(where: { $0.name == name }) else { return nil }
+            kind = parameter.kind
+        }
+        return switch kind {
+        case .text: ("", "a text")
+        case .language: ("", "a language")
+        case .number: (1, "a number")
+        case .flag: (true, "true or false")
+        case .languages, .list: ([], "a list")
+        }
     }
 
     /// The parameter that an axis of a step takes its elements from.
@@ -105,7 +134,13 @@ extension GraphCheck {
 
     mutating func checkCondition(of step: Pipeline.Step) {
         guard let when = step.when, let place = step.whenPlace else { return }
-        guard isValue(when.name, in: step) else {
+        guard pipeline.parameters.contains(where: { $0.name == when.name }) || axisParameter(when.name, of: step) != nil
+        else {
+            if step.forEach.contains(when.name) {
+                return fault(
+                    place, "A condition looks at parameters, and `\(when.name)` comes from a stage's list.",
+                    "Compare a parameter, or an axis that comes from one.")
+            }
             return fault(
                 place, "`${\(when.name)}` is neither a parameter nor an axis of `\(step.name)`.",
                 hint(when.name, among: pipeline.parameters.map(\.name) + step.forEach))

@@ -4,6 +4,12 @@ extension Graph {
     /// What may be handed to a run from outside, by name.
     public static let givenNames = ["item", "edits", "cast", "gate"]
 
+    /// The paths of the files beside the pipeline that its stages read: what a run has to hand in under these names.
+    public var files: [String] {
+        let given = steps.flatMap(\.inputs).compactMap { if case .given(let name) = $0.source { name } else { nil } }
+        return Set(given).filter { $0.contains("/") }.sorted()
+    }
+
     /// Reads, checks and binds a pipeline.
     ///
     /// - Parameters:
@@ -126,7 +132,7 @@ struct GraphCheck {
     ) {
         switch reference {
         case .given(let name):
-            if !Graph.givenNames.contains(name) {
+            if !Graph.givenNames.contains(name), !reference.isFile {
                 fault(
                     place, "`\(name)` is not handed to a run.",
                     hint(name, among: Graph.givenNames + pipeline.steps.map { "\($0.name).…" }))
@@ -240,21 +246,29 @@ struct GraphCheck {
             order.append(free)
             for name in waiting.keys { waiting[name]?.remove(free) }
         }
-        if let stuck = pipeline.steps.first(where: { waiting[$0.name] != nil }) {
+        guard var name = pipeline.steps.map(\.name).first(where: { waiting[$0] != nil }) else { return }
+        // Whoever waits, waits for somebody who waits: followed far enough, the way comes back to itself.
+        var way: [String] = []
+        while !way.contains(name), let next = waiting[name]?.min() {
+            way.append(name)
+            name = next
+        }
+        let circle = way[(way.firstIndex(of: name) ?? 0)...] + [name]
+        guard let stuck = pipeline.steps.first(where: { $0.name == name }) else { return }
+        let place = stuck.inputs.values.filter { circle.dropFirst().first == $0.reference.stage }.map(\.place)
+            .min { ($0.line, $0.column) < ($1.line, $1.column) }
+        if circle.count == 2 {
+            fault(place ?? stuck.place, "`\(name)` reads what it writes.", "Wire it to what another stage writes.")
+        } else {
             fault(
-                stuck.place, "\(quoted(waiting.keys.sorted())) wait for each other.",
+                place ?? stuck.place, "Stages wait for each other: \(circle.joined(separator: " reads ")).",
                 "Break the circle: a stage reads only what was made before it.")
         }
     }
 
     /// The steps that one reads from or fans out over.
     func prerequisites(of step: Pipeline.Step) -> [String] {
-        let wired = step.inputs.values.compactMap { input -> String? in
-            switch input.reference {
-            case .given: nil
-            case .output(let stage, _), .element(let stage, _, _): stage
-            }
-        }
+        let wired = step.inputs.values.compactMap(\.reference.stage)
         let fanned = step.forEach.compactMap { name -> String? in
             guard case .output(let stage, _) = pipeline.axes.first(where: { $0.name == name })?.source else {
                 return nil

@@ -65,12 +65,31 @@ public struct Pipeline: Sendable {
 
     /// What an input is wired to.
     public enum Reference: Sendable, Hashable, CustomStringConvertible {
-        /// A thing handed to the run from outside: `item`, `edits`, `cast`, `gate`.
+        /// A thing handed to the run from outside: `item`, `edits`, `cast`, `gate`, or the path of a file that lies
+        /// beside the pipeline.
         case given(String)
         /// Another stage's output, whole.
         case output(stage: String, name: String)
         /// One element of another stage's list, at this node's place on an axis.
         case element(stage: String, name: String, axis: String)
+
+        /// The stage that it reads from; `nil` for what is given from outside.
+        var stage: String? {
+            switch self {
+            case .given: nil
+            case .output(let stage, _), .element(let stage, _, _): stage
+            }
+        }
+
+        /// Whether it is a file that lies beside the pipeline.
+        var isFile: Bool { if case .given(let name) = self { name.contains("/") } else { false } }
+
+        /// It as a file names it that includes others or is included: paths go from that file's folder.
+        func from(_ file: String) -> Self {
+            guard isFile, case .given(let name) = self else { return self }
+            let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "./"
+            return .given(folder + (name.hasPrefix("./") ? String(name.dropFirst(2)) : name))
+        }
 
         /// As it is written.
         public var description: String {
@@ -171,5 +190,12 @@ public struct Pipeline: Sendable {
                 fix: profiles.isEmpty ? "Leave --profile away." : hint(name, among: profiles.map(\.name)))
         }
         return profile.values
+    }
+}
+
+extension Pipeline {
+    /// The paths of the files beside it that its stages read.
+    public var files: [String] {
+        Set(steps.flatMap { $0.inputs.values.map(\.reference) }.filter(\.isFile).map(\.description)).sorted()
     }
 }

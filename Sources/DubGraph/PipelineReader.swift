@@ -82,7 +82,7 @@ public enum PipelineReader {
         var inputs: [String: (reference: Pipeline.Reference, place: Pipeline.Place)] = [:]
         for input in named(node["in"]) {
             if let reference = input.value.text.flatMap(reference) {
-                inputs[input.key] = (reference, input.value.place)
+                inputs[input.key] = (reference.from(input.value.place.file), input.value.place)
             }
         }
         let settings = named(node["with"])
@@ -125,8 +125,11 @@ public enum PipelineReader {
         node?.text.map { [$0] } ?? node?.elements?.compactMap(\.text) ?? []
     }
 
-    /// `item`, `stage.output` or `stage.output[axis]`.
+    /// `item`, `stage.output`, `stage.output[axis]`, or a file: `./name` or `../name`.
     static func reference(_ text: String) -> Pipeline.Reference? {
+        if text.hasPrefix("./") || text.hasPrefix("../") {
+            return text.hasSuffix("/") || text.utf8.contains(0) ? nil : .given(text)
+        }
         guard let dot = text.firstIndex(of: ".") else { return isName(text) ? .given(text) : nil }
         let stage = String(text[..<dot])
         var output = String(text[text.index(after: dot)...])

@@ -200,9 +200,7 @@ extension Plan {
     private func holds(_ condition: Condition, for step: Graph.Step, at coordinates: [Int]) -> Bool {
         let own = zip(step.axes, coordinates).first { graph.axes[$0.0].name == condition.name }
         let value = own.flatMap { element(ofAxis: $0.0, at: $0.1) } ?? graph.parameters[condition.name] ?? .null
-        let holds =
-            if let text = condition.text { (value.string ?? value.canonical) == text } else { value.bool == true }
-        return holds != condition.isNegated
+        return condition.holds(for: value)
     }
 }
 

@@ -267,7 +267,7 @@ public struct Plan: Sendable {
     private func filled(_ step: Graph.Step, at coordinates: [Int]) -> [String: JSONValue] {
         var names = graph.parameters
         for (axis, index) in zip(step.axes, coordinates) {
-            if let value = element(ofAxis: axis, at: index) { names[graph.axes[axis].name] = value }
+            names[graph.axes[axis].name] = element(ofAxis: axis, at: index) ?? .integer(Int64(index + 1))
         }
         return step.parameters.mapValues { Substitution.fill($0, from: names) }
     }

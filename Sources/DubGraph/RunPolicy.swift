@@ -1,3 +1,5 @@
+internal import DubCore
+
 /// How the nodes of a stage are run: when they may start, how long they may take, what is done when they fail.
 ///
 /// Nothing of it is part of a key: it changes when and whether a result is there, never what the result is.
@@ -104,5 +106,11 @@ public struct Condition: Sendable, Hashable {
         self.name = name
         self.text = text
         self.isNegated = isNegated
+    }
+
+    /// Whether it holds where the name stands for a value.
+    func holds(for value: JSONValue) -> Bool {
+        let holds = text.map { (value.string ?? value.canonical) == $0 } ?? (value.bool == true)
+        return holds != isNegated
     }
 }

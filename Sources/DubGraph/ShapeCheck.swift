@@ -113,7 +113,7 @@ struct ShapeCheck {
             "Write a duration such as `250ms`, `90s`, `10m` or `1.5h`, from \(least) to \(most)."
         case .size: "Write a size such as `512MiB`, `4GiB` or `2GB`."
         case .choice(_, let choices): "Use one of \(choices.joined(separator: ", "))."
-        case .reference: "Write `item`, `stage.output` or `stage.output[axis]`."
+        case .reference: "Write `item`, `stage.output`, `stage.output[axis]`, or a file as `./name`."
         case .condition: "Write `${flag}`, `!${flag}`, `${name} == text` or `${name} != text`."
         case .tolerance: "Write a number such as `3`, or a share such as `5%`."
         case .code: "Write the kind of an error, such as `worker` or `output.unwritable`."

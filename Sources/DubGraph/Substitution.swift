@@ -12,12 +12,20 @@ enum Substitution {
         }
     }
 
+    /// The name of a text that is one name alone.
+    static func whole(_ value: JSONValue) -> String? {
+        guard let pieces = value.string.map(pieces), pieces.count == 1, case .name(let name) = pieces[0] else {
+            return nil
+        }
+        return name
+    }
+
     /// The value with its names filled in. A text that is one name alone takes the value's own type.
     static func fill(_ value: JSONValue, from values: [String: JSONValue]) -> JSONValue {
         switch value {
         case .string(let text):
             let pieces = pieces(of: text)
-            if pieces.count == 1, case .name(let name) = pieces[0] { return values[name] ?? .null }
+            if let name = whole(value) { return values[name] ?? .null }
             return .string(
                 pieces.map { piece in
                     switch piece {

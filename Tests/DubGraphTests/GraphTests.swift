@@ -88,8 +88,41 @@ func faults(_ text: String) -> [String] {
             stages:
               a: {uses: work, in: {part: b.done}}
               b: {uses: work, in: {part: a.done}}
+              after: {uses: work, in: {part: b.done}}
+              early: {uses: work, in: {part: after.done}}
             """
-        #expect(faults(text).contains { $0.contains("`a`, `b` wait for each other") })
+        let found = faults(text)
+        #expect(found.count == 1)
+        // At the input that closes it, and without those that only wait behind it.
+        #expect(found.first?.hasPrefix("p.yaml:4:25: Stages wait for each other: a reads b reads a.") == true)
+        let own = text.replacing("part: a.done", with: "part: b.done")
+        #expect(faults(own).first?.hasPrefix("p.yaml:5:25: `b` reads what it writes.") == true)
+    }
+
+    @Test("a parameter of another type than the setting that it fills is refused")
+    func types() {
+        func told(_ parameter: String, _ setting: String) -> [String] {
+            faults(
+                """
+                version: 1
+                name: types
+                parameters: {x: {\(parameter)}, to: {type: languages, default: [es]}}
+                axes: {language: to, part: split.parts}
+                stages:
+                  split: {in: {file: item}}
+                  each: {uses: work, for_each: [language, part], in: {part: "split.parts[part]"}, with: {\(setting)}}
+                """)
+        }
+        #expect(
+            told("type: number, default: 3", "to: \"${x}\"") == [
+                "p.yaml:7:94: `to` of `each` has to be a text, and `${x}` is a number. Change the type of `x`, or write the value here."
+            ])
+        #expect(told("type: text, default: a", "rate: \"${x}\"").first?.contains("has to be a number") == true)
+        #expect(told("type: flag, default: true", "to: \"${x}\"").count == 1)
+        #expect(told("type: text, default: a", "to: \"${to}\"").count == 1)
+        #expect(told("type: number, default: 3", "to: \"a ${x}\", rate: \"${x}\"") == [])
+        #expect(told("type: language, default: es", "to: \"${x}\"") == [])
+        #expect(told("type: text, default: a", "to: \"${language}\", rate: \"${part}\"") == [])
     }
 
     @Test("a list is not wired to an input that takes one")

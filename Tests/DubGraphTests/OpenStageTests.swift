@@ -27,6 +27,49 @@ private func told(_ stage: String) -> [String] {
 }
 
 @Suite struct OpenStageTests {
+    @Test("an element of a list that a stage wrote stands for its place, from 1; files lie beside the pipeline")
+    func places() throws {
+        let text = pipeline(
+            """
+            {uses: exec, for_each: part, in: {one: "cut.parts[part]", program: ./bin/rms.py}, out: {sum: json},
+                with: {command: [python3, "{in.program}", "${part}", "at ${part}"]}}
+            """)
+        let graph = try Graph.read(text, file: "some/p.yaml", stages: stages)
+        #expect(graph.files == ["some/bin/rms.py"])
+        #expect(try Graph.read(text, file: "p.yaml", stages: stages).files == ["./bin/rms.py"])
+        var plan = Plan(graph)
+        let cut = try #require(plan.popReady())
+        let artifact = Artifact(digest: .of("x"), size: 1, type: "wav")
+        plan.finish(cut, outputs: ["parts": .list([artifact, artifact]), "log": .one(artifact)])
+        var words: Set<String> = []
+        while let node = plan.popReady() {
+            guard plan.name(of: node).hasPrefix("own") else { continue }
+            let inputs = plan.inputs(of: node, given: ["some/bin/rms.py": artifact])
+            #expect(inputs.artifact("program") == artifact)
+            words.insert(inputs.parameters["command"]?.canonical ?? "")
+        }
+        #expect(
+            words == [
+                #"["python3","{in.program}",1,"at 1"]"#, #"["python3","{in.program}",2,"at 2"]"#,
+            ])
+        #expect(told("{uses: exec, in: {a: ./b/}, out: {sum: json}, with: {command: [a, \"{out.sum}\"]}}").count == 1)
+        #expect(
+            told(
+                "{uses: exec, for_each: part, when: \"${part} == 1\", in: {a: item}, out: {s: json}, with: {command: [a]}}"
+            )
+            .first?.contains("A condition looks at parameters") == true)
+    }
+
+    @Test("what parameters alone say is not needed is known before anything ran")
+    func unneeded() throws {
+        let text =
+            pipeline("{uses: work, when: \"${tags} == never\", in: {part: cut.log}}")
+            + "\n  behind: {uses: work, in: {part: own.done}}"
+            + "\n  whole: {uses: join, in: {all: each.done}}"
+        let graph = try Graph.read(text, file: "p.yaml", stages: stages)
+        #expect(Set(graph.unneeded.map { graph.steps[$0].name }) == ["own", "behind"])
+    }
+
     @Test("a step's own declarations stand for the stage's inputs and outputs")
     func declared() throws {
         let graph = try Graph.read(

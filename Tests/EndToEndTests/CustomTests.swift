@@ -69,6 +69,56 @@ extension EndToEnd {
             }
         }
 
+        @Test("a program beside the pipeline is part of the key, and what is tolerated is taken up by retry")
+        func beside() async throws {
+            try await withScratch { scratch in
+                let mill = try Mill(in: scratch)
+                let clip = try await Clip(seconds: 2).make(in: scratch)
+                let file = mill.path("own.yaml")
+                func write(_ text: String, _ name: String) throws {
+                    try Data(text.utf8).write(to: URL(fileURLWithPath: mill.path(name)))
+                }
+                try write(
+                    """
+                    version: 1
+                    name: own
+                    parameters: {sizes: {type: list, default: [1, 2]}}
+                    axes: {size: sizes}
+                    stages:
+                      count:
+                        uses: exec
+                        for_each: size
+                        in: {media: item, program: ./count.sh}
+                        out: {text: txt}
+                        tolerate: 1
+                        with: {command: [sh, "{in.program}", "${size}", "{out.text}"]}
+                      all:
+                        uses: exec
+                        in: {parts: count.text}
+                        out: {text: txt}
+                        with: {command: [sh, -c, 'out=$1; shift; cat "$@" > "$out"', sh, "{out.text}", "{in.parts}"]}
+                    deliver:
+                      - {kind: text, from: all.text, name: "{stem}"}
+                    """, "own.yaml")
+                let missing = try await mill.dubmill("run", clip, "--pipeline", file, "--out", mill.out)
+                #expect(missing.status == 1 && missing.stderr.contains("count.sh"), "\(missing.stderr)")
+                #expect(mill.delivered == [])
+                try write("test $1 = 1 || exit 7; echo $1 > $2", "count.sh")
+                let (_, first) = try await mill.run(clip, "--pipeline", file)
+                #expect(try first.item.status == "review")
+                #expect(try String(contentsOfFile: mill.out + "/clip.txt", encoding: .utf8) == "1\n")
+                let (_, again) = try await mill.run(clip, "--pipeline", file, "--set", "sizes=1")
+                #expect(try again.item.nodes.run == 0, "what it wrote is kept")
+                try write("echo number $1 > $2", "count.sh")
+                let retried = try await mill.dubmill("retry", first.run, "--format", "json")
+                #expect(retried.status == 0, "\(retried.stderr)")
+                #expect(try Report(retried).item.status == "passed")
+                #expect(
+                    try String(contentsOfFile: mill.out + "/clip.txt", encoding: .utf8) == "number 1\nnumber 2\n")
+                #expect(try await mill.dubmill("retry", first.run).stderr.contains("Nothing to retry"))
+            }
+        }
+
         @Test("pipeline check tells every fault and ends with 64; show and schema print")
         func commands() async throws {
             try await withScratch { scratch in

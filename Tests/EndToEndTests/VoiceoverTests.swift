@@ -90,7 +90,7 @@ extension EndToEnd {
                 let (_, over) = try await mill.run(source, "--to", "es", "--pipeline", "voiceover")
                 #expect(
                     Set(try await mill.status(over.run).ran.keys) == [
-                        "fit", "mix", "remux", "recut", "hear", "inspect",
+                        "fit", "mix", "remux", "recut", "hear", "rate", "inspect",
                     ])
                 let (_, again) = try await mill.run(source, "--to", "es")
                 #expect(try again.item.nodes.run == 0)

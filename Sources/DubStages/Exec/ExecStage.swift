@@ -31,7 +31,7 @@ struct ExecStage: Stage {
             let mayPass = ending.status.map { passing.contains(Int64($0)) } ?? false
             throw DubError(
                 .execFailed, "The program ended with \(ending.description).\(Self.lastWords(ending.lastLines))",
-                at: launch.executable, fix: "See what it said; its whole log is with the node.",
+                at: launch.executable, fix: "See what it said: `dubmill logs` shows all of it.",
                 persistence: mayPass ? .transient : .permanent)
         }
         return try outputs.reduce(into: [:]) { values, output in
