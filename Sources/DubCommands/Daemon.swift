@@ -63,7 +63,7 @@ actor Daemon {
         let housekeeping = Task { [means, storeBudget] in
             while let storeBudget {
                 do { try await Task.sleep(for: .seconds(600)) } catch { return }
-                await storeBudget.keep(means.machine) { means.log.note("store.kept", ["message": $0]) }
+                await storeBudget.keep(means.machine, isDone: false) { means.log.note("store.kept", ["message": $0]) }
             }
         }
         defer { housekeeping.cancel() }

@@ -35,7 +35,7 @@ struct ErasureWork: Sendable {
     /// - Throws: `publication.missing`, `publication.busy`, `store.busy`; what the destination throws.
     func perform(_ name: String, receipt place: String?) async throws -> (receipt: Erasure, path: String) {
         let publication = try await found(name)
-        guard try await ledger.hold(publication.id) else {
+        guard try await ledger.hold(publication.id, in: [.pending, .done, .erasing]) else {
             throw DubError(
                 .publicationBusy, "Somebody else publishes or erases there.", at: publication.folder,
                 fix: "Wait until that is done.", persistence: .transient)
@@ -44,9 +44,11 @@ struct ErasureWork: Sendable {
             let plan = try await eraser(publication).plan(
                 publication, others: try await ledger.publications(in: publication.folder))
             try await ledger.beginErasing(publication.id)
-            let objects = try await eraser(publication).carryOut(plan)
             let cached = try await cached(publication)
-            let gone = try Removal(in: store, isDone: true).remove(cached.objects)
+            // Before anything goes from the bucket: a store that is busy refuses here.
+            let removal = try Removal(in: store, isDone: true)
+            let objects = try await eraser(publication).carryOut(plan)
+            let gone = try removal.remove(cached.objects)
             let removed = Set(gone)
             let isKept = Set(cached.objects.filter { !removed.contains($0) }.map(\.digest))
             try await ledger.forget(
@@ -54,7 +56,9 @@ struct ErasureWork: Sendable {
             let receipt = try await receipt(
                 publication, isDry: false, objects: objects, spared: plan.spared, artifacts: gone,
                 kept: cached.kept + isKept.count)
+            // What is told of is gone when the receipt is there, or goes now: a repeat would not find it.
             let path = try write(receipt, to: place)
+            for file in receipt.local { remove(file) }
             try await ledger.settle(publication.id, as: .erased, error: nil)
             return (receipt, path)
         } catch {
@@ -108,7 +112,6 @@ struct ErasureWork: Sendable {
         artifacts: [StoredObject], kept: Int
     ) async throws -> Erasure {
         let (local, left) = try await files(publication)
-        if !isDry { for path in local { remove(path) } }
         return Erasure(
             dryRun: isDry, publication: publication.id, run: publication.run, item: publication.item,
             manifest: try work.destination(publication.order).address(of: publication.manifestKey),

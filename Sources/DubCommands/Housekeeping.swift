@@ -111,6 +111,7 @@ struct Housekeeping: Sendable {
         var amount = Amount()
         guard let unusedSince else { return amount }
         let runs = try await ledger.lastRuns()
+        let wanted = Set(try await ledger.openPublications().flatMap { $0.files.map(\.path) + [$0.source] })
         for folder in ["inputs", "delivered"] {
             let root = "\(store.root)/\(folder)"
             for name in FileManager.default.enumerator(atPath: root)?.compactMap({ $0 as? String }) ?? [] {
@@ -119,7 +120,7 @@ struct Housekeeping: Sendable {
                 // What was fetched or delivered a moment ago may not be in a run yet.
                 guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
                     Double(status.st_ctim.tv_sec) < unusedSince.timeIntervalSince1970,
-                    runs[path].map({ $0 < unusedSince }) ?? true
+                    runs[path].map({ $0 < unusedSince }) ?? true, !wanted.contains(path)
                 else { continue }
                 amount.count += 1
                 amount.bytes += Int64(status.st_size)

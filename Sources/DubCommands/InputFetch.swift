@@ -21,7 +21,7 @@ struct InputFetch: Sendable {
     static func shown(_ name: String) -> String {
         guard isRemote(name) else { return RunPaths.absolute(name) }
         if name.hasPrefix("s3://") { return name }
-        return HTTPAddress(name)?.shown ?? String(name.prefix { !"?#@".contains($0) })
+        return HTTPAddress(name)?.shown ?? Address.bare(name)
     }
 
     /// Where files are on this machine, in the order in which they are given.

@@ -25,7 +25,7 @@ actor OutboxKeeper {
     func run() async {
         while !Task.isCancelled {
             await look()
-            let soonest = held.values.map { $0.until.timeIntervalSinceNow }.min() ?? Self.rescan
+            let soonest = held.values.map { $0.until.timeIntervalSinceNow }.filter { $0 > 0 }.min() ?? Self.rescan
             await bell.wait(atMost: .milliseconds(Int64(max(0.05, min(Self.rescan, soonest)) * 1000)))
         }
     }

@@ -39,8 +39,8 @@ actor PrefixKeeper {
         while !Task.isCancelled {
             await look()
             let soonest =
-                held.filter { !inHand.contains($0.key) }.values.map { $0.until.timeIntervalSinceNow }.min()
-                ?? .infinity
+                held.filter { !inHand.contains($0.key) }.values.map { $0.until.timeIntervalSinceNow }
+                .filter { $0 > 0 }.min() ?? .infinity
             let pause = max(0.1, min(watched.rescan ?? 60, soonest))
             await bell.wait(atMost: .milliseconds(Int64(pause * 1000)))
         }
@@ -49,21 +49,37 @@ actor PrefixKeeper {
     private func look() async {
         do {
             let now = Date()
+            var seen: Set<String> = []
+            var stems: [String: Int] = [:]
+            var arrived: [ObjectStore.Entry] = []
             for try await entry in store.list(bucket: place.bucket, prefix: place.prefix) {
-                let path = String(entry.key.dropFirst(place.prefix.count))
-                guard entry.size > 0, watched.wants(path), !inHand.contains(entry.key), dealt[entry.key] != entry.tag,
+                seen.insert(entry.key)
+                guard entry.size > 0, watched.wants(path(of: entry)) else { continue }
+                stems[(entry.key as NSString).deletingPathExtension, default: 0] += 1
+                if !inHand.contains(entry.key), dealt[entry.key] != entry.tag,
                     held[entry.key].map({ $0.until <= now }) ?? true
-                else { continue }
+                {
+                    arrived.append(entry)
+                }
+            }
+            for entry in arrived {
                 inHand.insert(entry.key)
                 if held[entry.key] == nil {
                     means.log.note("file.arrived", ["folder": watched.folder, "item.path": address(entry.key)])
                 }
-                let order = watched.order(for: path)
+                let order = watched.order(for: path(of: entry))
+                // As in a folder that is watched, `x.mp4` and `x.mov` stay apart.
+                let name = (entry.key as NSString).lastPathComponent
+                let stem = (name as NSString).deletingPathExtension
+                let isAlone = stems[(entry.key as NSString).deletingPathExtension] == 1
                 let isTaken = await means.queue.add(priority: order.priority ?? 0) {
-                    await self.process(entry, order)
+                    await self.process(entry, order, stem: isAlone ? stem : name)
                 }
                 if !isTaken { inHand.remove(entry.key) }
             }
+            // What is gone from the bucket is not waited for.
+            held = held.filter { seen.contains($0.key) || inHand.contains($0.key) }
+            dealt = dealt.filter { seen.contains($0.key) || inHand.contains($0.key) }
             lastTrouble = ""
         } catch {
             if lastTrouble != "\(error)" { means.log.fail("folder.unreadable", error, ["folder": watched.folder]) }
@@ -71,11 +87,13 @@ actor PrefixKeeper {
         }
     }
 
+    private func path(of entry: ObjectStore.Entry) -> String { String(entry.key.dropFirst(place.prefix.count)) }
+
     private func address(_ key: String) -> String { "\(ObjectName(bucket: place.bucket, key: key))" }
 
-    private func process(_ entry: ObjectStore.Entry, _ order: FileOrder) async {
+    private func process(_ entry: ObjectStore.Entry, _ order: FileOrder, stem: String) async {
         do {
-            try await handle(entry, order)
+            try await handle(entry, order, stem: stem)
             dealt[entry.key] = entry.tag
             held[entry.key] = nil
         } catch is CancellationError {
@@ -90,7 +108,7 @@ actor PrefixKeeper {
         await bell.ring()
     }
 
-    private func handle(_ entry: ObjectStore.Entry, _ order: FileOrder) async throws {
+    private func handle(_ entry: ObjectStore.Entry, _ order: FileOrder, stem: String) async throws {
         let (ledger, log, full) = (means.machine.ledger, means.log, address(entry.key))
         let object = BucketFile(ObjectName(bucket: place.bucket, key: entry.key), in: store)
         let path = try await InputCache(folder: means.machine.store.root + "/inputs").fetch(object)
@@ -99,9 +117,13 @@ actor PrefixKeeper {
         }
         let content = try await ledger.digest(of: file) ?? Digest.of(fileAt: path)
         try await ledger.remember(content, of: file)
+        // What lies in folders below stays apart.
+        let below = path(of: entry).split(separator: "/").dropLast()
+            .map { $0 == "." || $0 == ".." ? "_" : String($0) }
+        let base = order.out ?? Staging.folder(of: order.publish?.to ?? watched.folder, in: means.machine.store)
         let run = FileRun(
-            path: path, order: order, stem: (object.name as NSString).deletingPathExtension,
-            out: order.out ?? Staging.folder(of: order.publish?.to ?? watched.folder, in: means.machine.store),
+            path: path, order: order, stem: stem,
+            out: ([base] + below).joined(separator: "/"),
             quarantine: watched.quarantine)
         let profile = try run.profile(Home())
         switch try await ledger.take(content, profile: profile, path: full) {

@@ -29,6 +29,19 @@ struct PublishWork: Sendable {
         self.init(ledger: machine.ledger, store: machine.store)
     }
 
+    /// An order that says itself which store is meant: whoever carries it out may have another environment.
+    private static func settled(_ order: PublishOrder) throws -> PublishOrder {
+        guard try DestinationAddress(order.to).bucket != nil else { return order }
+        var order = order
+        let found = try StoreSettings(
+            profile: order.profile, endpoint: order.endpoint, region: order.region,
+            style: order.style.flatMap { Endpoint.Style(rawValue: $0) })
+        order.endpoint = found.endpoint.address
+        order.region = found.region
+        order.style = found.endpoint.style.rawValue
+        return order
+    }
+
     /// Whether such an order could be carried out, as far as that can be known beforehand.
     ///
     /// - Throws: `object.address`; `settings.invalid`.
@@ -60,6 +73,7 @@ struct PublishWork: Sendable {
         note: (String) -> Void = { _ in }
     ) async throws -> PublicationDraft.Result {
         try Self.check(order)
+        let order = try Self.settled(order)
         // By path: what was refused and kept is of another kind when it is published.
         var places: [String: (path: String, size: Int64)] = [:]
         for output in item.outputs { places[output.path] = try await place(of: output, note) }
@@ -213,6 +227,8 @@ struct PublishWork: Sendable {
             return
                 "s3://\(bucket) has a lifecycle rule now: what is tagged dubmill-retain=\(days)d goes after \(days) days."
         case .refused(let why):
+            // The next that is published tries again.
+            opened.withLock { _ = $0.rules.remove("\(address.text) \(days)") }
             return """
                 s3://\(bucket) could not be given the lifecycle rule that lets go of what is tagged. Set it by hand: \
                 prefix “\(address.prefix)”, tag dubmill-retain=\(days)d, expire after \(days) days.

@@ -118,6 +118,10 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Where what passes is published; a bucket that is written to is published to.
     private func order(out: String) throws -> PublishOrder? {
+        if publish != nil, out.hasPrefix("s3://") {
+            throw DubError(
+                .settingsInvalid, "`out` and --publish both publish.", at: out, fix: "Leave one of them out.")
+        }
         guard let to = publish ?? (out.hasPrefix("s3://") ? out : nil) else {
             guard retain == nil else {
                 throw DubError(

@@ -59,7 +59,7 @@ struct RunWork {
         await machine.worker.shutdown()
         damage.tell()
         for note in notes.withLock({ $0 }) { display.tell(note) }
-        await storeBudget?.keep(machine)
+        await storeBudget?.keep(machine, isDone: true)
         return RunReport(
             run: session.id,
             items: records.map { record in

@@ -21,10 +21,13 @@ struct StoreBudget: Sendable, Hashable {
     /// Removes what is over the budget, least recently used first, and says so where there was something.
     ///
     /// What goes wrong here is told and changes nothing of the run.
-    func keep(_ machine: Machine, tell: @Sendable (String) -> Void = { Console.note($0) }) async {
+    /// - Parameter isDone: whether no run of this process needs anything any more.
+    func keep(
+        _ machine: Machine, isDone: Bool, tell: @Sendable (String) -> Void = { Console.note($0) }
+    ) async {
         do {
             let report = try await Housekeeping(store: machine.store, ledger: machine.ledger).collect(
-                .init(budget: bytes), isDone: true)
+                .init(budget: bytes), isDone: isDone)
             let freed = report.orphans.bytes + report.evicted.bytes
             guard freed > 0 else { return }
             tell(

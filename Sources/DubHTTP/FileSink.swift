@@ -55,6 +55,14 @@ final class FileSink: TransferSink {
 
     func finish(_ result: Result<Void, any Error>) {
         let problem: DubError? = state.withLock { state in
+            // A connection that drops looks like an end where no length was told.
+            if case .success = result, let stretch, state.descriptor >= 0, state.problem == nil,
+                state.position != stretch.upperBound
+            {
+                state.problem = DubError(
+                    .httpFailed, "The answer ended before its range did.", at: path, fix: "Try again.",
+                    persistence: .transient)
+            }
             // An answer without a body never came to the place where the failure is told.
             if state.descriptor >= 0, close(state.descriptor) != 0, state.problem == nil {
                 state.problem = unwritable(errno)

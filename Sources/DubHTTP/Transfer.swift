@@ -56,8 +56,10 @@ final class Transfer {
             check(dub_curl_set_text(easy, CURLOPT_CAINFO, authorities))
         }
         if let addresses = request.addresses, let place = HTTPAddress(request.url), !place.host.hasPrefix("[") {
-            // “+”: until the look-up would have grown old; without it for as long as this process lives.
-            hosts = curl_slist_append(nil, "+\(place.host):\(place.port):\(addresses.joined(separator: ","))")
+            // A proxy would look the name up itself.
+            check(dub_curl_set_text(easy, CURLOPT_NOPROXY, "*"))
+            // Without a “+” before it: it holds for a later attempt on a connection that the server closed, too.
+            hosts = curl_slist_append(nil, "\(place.host):\(place.port):\(addresses.joined(separator: ","))")
             check(hosts == nil ? CURLE_OUT_OF_MEMORY : dub_curl_set_pointer(easy, CURLOPT_RESOLVE, hosts))
         }
         let patience = request.patience

@@ -40,7 +40,7 @@ extension SQLiteLedger: Outbox {
     /// Takes a publication and its item's folder for oneself.
     ///
     /// - Throws: `ledger.failed`.
-    public func hold(_ publication: String) async throws -> Bool {
+    public func hold(_ publication: String, in states: [Publication.State]) async throws -> Bool {
         let owners = owners
         return try await writer.write { database in
             try database.execute(sql: "UPDATE publication SET owner = owner WHERE id = ?", arguments: [publication])
@@ -52,8 +52,11 @@ extension SQLiteLedger: Outbox {
                     """, arguments: [publication])
             guard !holders.contains(where: owners.holds) else { return false }
             try database.execute(
-                sql: "UPDATE publication SET owner = ?, attempts = attempts + 1 WHERE id = ?",
-                arguments: [owners.own, publication])
+                sql: """
+                    UPDATE publication SET owner = ?, attempts = attempts + 1
+                    WHERE id = ? AND state IN (\(states.map { _ in "?" }.joined(separator: ", ")))
+                    """,
+                arguments: StatementArguments([owners.own, publication] + states.map(\.rawValue)))
             return database.changesCount == 1
         }
     }

@@ -54,6 +54,9 @@ public struct Endpoint: Sendable, Hashable {
     public let style: Style
     private let prefix: String
 
+    /// It as it would be given.
+    public var address: String { "\(scheme)://\(authority)\(prefix)" }
+
     /// Adopts the address of a store, such as `https://minio.example:9000`; by default buckets stand in the path.
     ///
     /// - Throws: `object.address` unless it is an http or https address without user, query and fragment.
@@ -65,7 +68,7 @@ public struct Endpoint: Sendable, Hashable {
         else {
             throw DubError(
                 .objectAddress, "This is not the address of an object store.",
-                at: String(address.prefix { $0 != "?" && $0 != "@" }),
+                at: Address.bare(address),
                 fix: "Give one such as https://s3.example or http://127.0.0.1:8333.")
         }
         self.scheme = scheme

@@ -98,7 +98,7 @@ public struct DestinationAddress: Sendable, Hashable {
         else {
             throw DubError(
                 .objectAddress, "This is no place to publish to.",
-                at: String(text.prefix { $0 != "?" && $0 != "@" }),
+                at: Address.bare(text),
                 fix: "Write s3://bucket/prefix, or the absolute path of a folder.")
         }
         self.bucket = String(bucket)

@@ -47,7 +47,13 @@ public struct FolderDestination: Destination {
         chmod(interim, 0o644)
         try flush(interim)
         if isNew {
-            guard link(interim, place) == 0 else {
+            var there = stat()
+            // Where there are no hard links: the item's folder is held by this publication alone.
+            let isPlaced =
+                link(interim, place) == 0
+                || [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) && lstat(place, &there) != 0
+                    && rename(interim, place) == 0
+            guard isPlaced else {
                 if errno == EEXIST {
                     throw DubError(
                         .objectExists, "There is such a file already.", at: place, fix: "Choose another folder.")

@@ -43,7 +43,7 @@ public struct Publisher: Sendable {
     ///   the destination throws; `CancellationError`. In every case the intention stays, to be taken up again.
     @discardableResult
     public func publish(_ publication: Publication) async throws -> Effort {
-        guard try await outbox.hold(publication.id) else { throw Self.busy(publication) }
+        guard try await outbox.hold(publication.id, in: [.pending, .done]) else { throw Self.busy(publication) }
         do {
             let effort = try await make(publication)
             try await outbox.settle(publication.id, as: .done, error: nil)

@@ -133,8 +133,9 @@ public protocol Outbox: Sendable {
 
     /// Takes a publication for oneself, and with it the item's folder: two do not publish or erase there at once.
     ///
+    /// - Parameter states: in which of them it may be: what was looked up a while ago may have been erased since.
     /// - Returns: whether it is the caller's. What a process held that died is anybody's.
-    func hold(_ publication: String) async throws -> Bool
+    func hold(_ publication: String, in states: [Publication.State]) async throws -> Bool
 
     /// Says how far a publication is that one holds, and lets go of it.
     ///

@@ -74,7 +74,7 @@ import Testing
             let publication = try await made.ledger.intend(made.draft(to: place).publication)
             do {
                 let other = try SQLiteLedger(path: made.folder.appendingPathComponent("ledger.sqlite").path)
-                #expect(try await other.hold(publication.id))
+                #expect(try await other.hold(publication.id, in: [.pending]))
                 let error = await failure { try await made.publisher(folder).publish(publication) }
                 #expect(error?.code == .publicationBusy && error?.persistence == .transient)
                 // What somebody is at is not renewed under their hands.
@@ -93,10 +93,12 @@ import Testing
             let second = try await made.ledger.intend(made.draft(to: place, retain: 9).publication)
             #expect(first.id == second.id && second.expires != first.expires)
             #expect(try PublicationManifest(Data(second.manifest.utf8)).expires == second.expires)
-            let erased = try await made.ledger.hold(first.id)
+            let erased = try await made.ledger.hold(first.id, in: [.pending])
             #expect(erased)
             try await made.ledger.settle(first.id, as: .erased, error: nil)
             #expect(try await made.ledger.openPublications().isEmpty)
+            // Who looked it up before publishes nothing of it any more.
+            #expect(try await made.ledger.hold(first.id, in: [.pending, .done]) == false)
             let third = try await made.ledger.intend(made.draft(to: place, run: "r-3", retain: 9).publication)
             #expect(third.run == "r-3" && third.state == .pending)
         }

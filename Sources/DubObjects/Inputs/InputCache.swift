@@ -11,6 +11,8 @@ public struct InputCache: Sendable {
     /// The bytes of a piece.
     private let pieceSize: Int64
     private static let piecesAtOnce = 4
+    /// In bytes; more than any store keeps as one object.
+    private static let largest: Int64 = 1 << 44
 
     /// Keeps files in a folder, which is made where it is missing.
     public init(folder: String, pieceSize: Int64 = 16 << 20) {
@@ -70,6 +72,10 @@ public struct InputCache: Sendable {
             unlink(partial)
             return try await file.fetchWhole(into: partial)
         }
+        guard size <= Self.largest else {
+            throw DubError(
+                .objectRefused, "It is said to be \(size) bytes long.", at: file.address, fix: "Check the address.")
+        }
         if FileState(path: partial)?.size != size { try journal.begin() }
         let descriptor = open(partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0, ftruncate(descriptor, off_t(size)) == 0 else {
@@ -119,15 +125,18 @@ public struct InputCache: Sendable {
         _ partial: String, _ file: some RemoteFile, _ version: RemoteVersion, _ digest: Digest, index: String
     ) throws -> String {
         let place = "\(folder)/\(digest.hex)"
-        let name = file.name.hasPrefix(".") ? "_" + file.name : file.name
+        let name = Self.name(of: file)
         let path = "\(place)/\(name)"
         mkdir(place, 0o755)
         let size = FileState(path: partial)?.size ?? 0
         let descriptor = open(partial, O_RDONLY | O_CLOEXEC)
         defer { if descriptor >= 0 { close(descriptor) } }
         // A run that has it open, or knows it by its inode, keeps it.
-        guard descriptor >= 0, fsync(descriptor) == 0, link(partial, path) == 0 || errno == EEXIST else {
-            throw unwritable(path)
+        guard descriptor >= 0, fsync(descriptor) == 0 else { throw unwritable(path) }
+        if link(partial, path) != 0 {
+            // What is there is the same, or was damaged.
+            let isSame = errno == EEXIST && (try? Digest.of(fileAt: path)) == digest
+            guard isSame || rename(partial, path) == 0 else { throw unwritable(path) }
         }
         unlink(partial)
         let known = Known(version: version, sha256: digest, size: size, name: name)
@@ -137,6 +146,16 @@ public struct InputCache: Sendable {
             throw unwritable(index)
         }
         return path
+    }
+
+    /// Its name, not hidden, and short enough for a file system with its extension.
+    private static func name(of file: some RemoteFile) -> String {
+        let name = file.name.hasPrefix(".") ? "_" + file.name : file.name
+        guard name.utf8.count > 200 else { return name }
+        let type = (name as NSString).pathExtension
+        var stem = (name as NSString).deletingPathExtension[...]
+        while stem.utf8.count > 180 { stem.removeLast() }
+        return type.isEmpty || type.utf8.count > 16 ? String(stem) : "\(stem).\(type)"
     }
 
     private func prepare() throws {

@@ -24,7 +24,7 @@ public struct WebFile: RemoteFile {
         guard let parts = HTTPAddress(bare) else {
             throw DubError(
                 .objectAddress, "This is no address of a file on the web.",
-                at: String(url.prefix { $0 != "?" && $0 != "@" }),
+                at: Address.bare(url),
                 fix: "Give one such as https://host/film.mp4, percent-encoded and without a user's name.")
         }
         guard parts.isSecure || isOwnAllowed else {
