@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Addresses that people give, as they may be told and kept.
 public enum Address {
     /// An address without what may be a secret: a user and a password, a query, a fragment.

@@ -38,7 +38,8 @@ private func told(_ stage: String) -> [String] {
         #expect(graph.files == ["some/bin/rms.py"])
         #expect(try Graph.read(text, file: "p.yaml", stages: stages).files == ["./bin/rms.py"])
         var plan = Plan(graph)
-        let cut = try #require(plan.popReady())
+        let first = plan.popReady()
+        let cut = try #require(first)
         let artifact = Artifact(digest: .of("x"), size: 1, type: "wav")
         plan.finish(cut, outputs: ["parts": .list([artifact, artifact]), "log": .one(artifact)])
         var words: Set<String> = []
