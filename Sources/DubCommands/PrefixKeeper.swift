@@ -118,8 +118,8 @@ actor PrefixKeeper {
         let content = try await ledger.digest(of: file) ?? Digest.of(fileAt: path)
         try await ledger.remember(content, of: file)
         // What lies in folders below stays apart.
-        let below = path(of: entry).split(separator: "/").dropLast()
-            .map { $0 == "." || $0 == ".." ? "_" : String($0) }
+        let folders = self.path(of: entry).split(separator: "/").dropLast()
+        let below: [String] = folders.map { $0 == "." || $0 == ".." ? "_" : String($0) }
         let base = order.out ?? Staging.folder(of: order.publish?.to ?? watched.folder, in: means.machine.store)
         let run = FileRun(
             path: path, order: order, stem: stem,

@@ -110,12 +110,12 @@ extension EndToEnd {
                 let (_, again) = try await mill.run(clip, "--pipeline", file, "--set", "sizes=1")
                 #expect(try again.item.nodes.run == 0, "what it wrote is kept")
                 try write("echo number $1 > $2", "count.sh")
-                let retried = try await mill.dubmill("retry", first.run, "--format", "json")
+                let retried = try await mill.dubmill("retry", try #require(first.run), "--format", "json")
                 #expect(retried.status == 0, "\(retried.stderr)")
                 #expect(try Report(retried).item.status == "passed")
                 #expect(
                     try String(contentsOfFile: mill.out + "/clip.txt", encoding: .utf8) == "number 1\nnumber 2\n")
-                #expect(try await mill.dubmill("retry", first.run).stderr.contains("Nothing to retry"))
+                #expect(try await mill.dubmill("retry", try #require(first.run)).stderr.contains("Nothing to retry"))
             }
         }
 
