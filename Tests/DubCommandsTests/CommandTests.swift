@@ -184,7 +184,7 @@ import Testing
         #expect(
             text == """
                 failed    a\\u{1b}.mp4  3 run, 0 cached, 10.0 s (2.5× real time)
-                          video   /out/a.es.mp4
+                          video /out/a.es.mp4
                           error[input.missing]: It is gone.
                           where: a.mp4
                           fix:   Look again.

@@ -94,9 +94,9 @@ func faults(_ text: String) -> [String] {
         let found = faults(text)
         #expect(found.count == 1)
         // At the input that closes it, and without those that only wait behind it.
-        #expect(found.first?.hasPrefix("p.yaml:4:25: Stages wait for each other: a reads b reads a.") == true)
+        #expect(found.first?.hasPrefix("p.yaml:4:30: Stages wait for each other: a reads b reads a.") == true)
         let own = text.replacing("part: a.done", with: "part: b.done")
-        #expect(faults(own).first?.hasPrefix("p.yaml:5:25: `b` reads what it writes.") == true)
+        #expect(faults(own).first?.hasPrefix("p.yaml:5:30: `b` reads what it writes.") == true)
     }
 
     @Test("a parameter of another type than the setting that it fills is refused")

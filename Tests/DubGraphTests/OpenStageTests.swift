@@ -64,7 +64,8 @@ private func told(_ stage: String) -> [String] {
     @Test("what parameters alone say is not needed is known before anything ran")
     func unneeded() throws {
         let text =
-            pipeline("{uses: work, when: \"${tags} == never\", in: {part: cut.log}}")
+            pipeline("{uses: work, when: \"${how} == never\", in: {part: cut.log}}")
+            .replacing("{tags:", with: "{how: {type: text, default: always}, tags:")
             + "\n  behind: {uses: work, in: {part: own.done}}"
             + "\n  whole: {uses: join, in: {all: each.done}}"
         let graph = try Graph.read(text, file: "p.yaml", stages: stages)
