@@ -101,7 +101,7 @@ extension EndToEnd {
                       - {kind: text, from: all.text, name: "{stem}"}
                     """, "own.yaml")
                 let missing = try await mill.dubmill("run", clip, "--pipeline", file, "--out", mill.out)
-                #expect(missing.status == 1 && missing.stderr.contains("count.sh"), "\(missing.stderr)")
+                #expect(missing.status == 1 && missing.stdout.contains("count.sh"), "\(missing.stdout)")
                 #expect(mill.delivered == [])
                 try write("test $1 = 1 || exit 7; echo $1 > $2", "count.sh")
                 let (_, first) = try await mill.run(clip, "--pipeline", file)
