@@ -21,34 +21,24 @@ struct PipelineCommand: AsyncParsableCommand {
         var files: [String]
         @Option(help: "How results are printed: table or json.") var format = OutputFormat.table
 
-        private struct Row: Encodable {
-            var file: String
-            var line: Int
-            var column: Int
-            var what: String
-            var fix: String
-        }
-
         func run() async throws {
             let stages = StageCatalogue.signatures
-            var faults: [Row] = []
+            var faults: [Fault] = []
             for name in files {
                 do {
                     let file = try Home().pipeline(name)
                     faults += Graph.faults(
                         in: try PipelineFiles.text(of: file), file: file, stages: stages,
-                        include: PipelineFiles.include
-                    ).map { Row(file: $0.file, line: $0.line, column: $0.column, what: $0.what, fix: $0.fix) }
+                        include: PipelineFiles.include)
                 } catch let error as DubError {
-                    faults.append(Row(file: name, line: 0, column: 0, what: error.what, fix: error.fix))
+                    faults.append(Fault(file: name, line: 0, column: 0, what: error.what, fix: error.fix))
                 }
             }
             switch format {
             case .json: Console.result(try Console.json(faults))
             case .table:
                 for fault in faults {
-                    Console.result(
-                        Console.printable("\(fault.file):\(fault.line):\(fault.column): \(fault.what) \(fault.fix)"))
+                    Console.result(Console.printable(fault.description))
                 }
             }
             let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"

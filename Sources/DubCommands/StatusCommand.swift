@@ -67,7 +67,8 @@ struct StatusCommand: AsyncParsableCommand {
             for failure in report.failures {
                 let source = items.first { $0.index == failure.item }?.source ?? ""
                 let name = Console.printable((source as NSString).lastPathComponent)
-                Console.result("\n\(name): \(failure.node) failed after \(failure.attempts) attempts")
+                let tries = failure.attempts == 1 ? "1 attempt" : "\(failure.attempts) attempts"
+                Console.result("\n\(name): \(failure.node) failed after \(tries)")
                 if let error = failure.error {
                     Console.result("  error[\(error.code)]: \(error.message)\n  fix: \(error.fix)")
                 }

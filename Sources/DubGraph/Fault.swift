@@ -1,7 +1,7 @@
 public import DubCore
 
 /// One thing that is wrong in a pipeline file, and where.
-public struct Fault: Hashable, Sendable, CustomStringConvertible {
+public struct Fault: Hashable, Sendable, Encodable, CustomStringConvertible {
     /// The file, as it was named.
     public var file: String
     /// Counted from 1; 0 where the fault belongs to the file as a whole.
@@ -13,8 +13,10 @@ public struct Fault: Hashable, Sendable, CustomStringConvertible {
     /// What to write instead.
     public var fix: String
 
+    /// `file:line:column`, or the file alone where the fault belongs to it as a whole.
+    public var location: String { line > 0 ? "\(file):\(line):\(column)" : file }
     /// `file:line:column: what fix`, as compilers print it.
-    public var description: String { "\(file):\(line):\(column): \(what) \(fix)" }
+    public var description: String { "\(location): \(what) \(fix)" }
 
     /// Describes a fault.
     public init(file: String, line: Int, column: Int, what: String, fix: String) {
@@ -58,7 +60,7 @@ extension DubError {
                 ? faults.map(\.what).joined()
                 : "The pipeline has \(faults.count) faults:\n"
                     + faults.map { "    \($0)" }.joined(separator: "\n"),
-            at: first.map { "\($0.file):\($0.line):\($0.column)" } ?? "pipeline",
+            at: first?.location ?? "pipeline",
             fix: faults.count == 1 ? faults.map(\.fix).joined() : "Mend each of them; the file is read as a whole.")
     }
 }

@@ -36,6 +36,12 @@ public struct RetryPolicy: Sendable, Hashable {
     /// say themselves that they may pass.
     public var on: [String]?
 
+    /// The first parts of the codes that a node may fail with.
+    static let families = [
+        "cast", "catalogue", "exec", "gate", "http", "input", "internal", "language", "media", "node", "object",
+        "output", "script", "speech", "store", "worker",
+    ]
+
     /// Three attempts, half a second apart and more.
     public init(
         attempts: Int = 3, backoff: Duration = .milliseconds(250), ceiling: Duration = .seconds(60),

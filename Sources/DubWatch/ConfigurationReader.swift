@@ -219,7 +219,7 @@ extension DubError {
     public static func faulty(_ faults: [Fault]) -> DubError {
         let faults = faults.sorted { ($0.file, $0.line, $0.column) < ($1.file, $1.line, $1.column) }
         let first = faults.first
-        let place = first.map { "\($0.file):\($0.line):\($0.column)" } ?? "configuration"
+        let place = first?.location ?? "configuration"
         guard faults.count > 1, let first else {
             return DubError(.settingsInvalid, first?.what ?? "It is faulty.", at: place, fix: first?.fix ?? "Mend it.")
         }

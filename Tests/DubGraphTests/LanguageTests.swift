@@ -87,6 +87,7 @@ private func step(_ lines: String) throws -> Graph.Step {
             ("retry: {backoff: 1}", "14:22", "Write a duration such as"),
             ("retry: {backoff: 2m, ceiling: 1s}", "14:35", "Raise it"),
             ("retry: {on: [Worker]}", "14:18", "Write the kind of an error"),
+            ("retry: {on: [exec, wroker]}", "14:24", "Did you mean `worker`?"),
             ("timeout: 0s", "14:14", "from 1ms to 168h"), ("timeout: soon", "14:14", "duration"),
             ("resources: {cpu: two}", "14:22", "whole number"), ("resources: {memory: 4G}", "14:25", "`4GiB`"),
             ("resources: {ram: 4GiB}", "14:17", "It takes cpu"), ("limit: 0", "14:12", "from 1"),

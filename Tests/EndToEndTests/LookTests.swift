@@ -138,7 +138,7 @@ extension EndToEnd {
                 #expect(try await mill.status(good.run).items.map(\.status) == ["passed"])
                 let table = try await mill.dubmill("status")
                 #expect(table.stdout.contains("STAGE"))
-                #expect(table.stdout.contains("chunk failed after 1 attempts"))
+                #expect(table.stdout.contains("chunk failed after 1 attempt\n"))
                 #expect(table.stdout.contains("error[speech.none]"))
                 let unknown = try await mill.dubmill("status", "nothing")
                 #expect(unknown.status == 1)

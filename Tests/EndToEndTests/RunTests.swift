@@ -68,7 +68,7 @@ extension EndToEnd {
                 let outcome = try await mill.dubmill("run", clip, "--to", "es", "--out", mill.out)
                 #expect(outcome.status == 0)
                 #expect(outcome.stdout.hasPrefix("passed    clip.mp4  "))
-                #expect(outcome.stdout.contains("video   \(mill.out)/clip.es.mp4"))
+                #expect(outcome.stdout.contains("  video     \(mill.out)/clip.es.mp4"))
                 #expect(outcome.stderr.contains("clip.mp4: started"))
                 #expect(outcome.stderr.contains("clip.mp4: transcribe done"))
                 #expect(!outcome.stderr.contains("\u{1b}"), "escape sequences belong on terminals")
