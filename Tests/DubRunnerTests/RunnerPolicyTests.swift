@@ -22,7 +22,7 @@ extension Bench {
         var check = GraphCheck(pipeline: pipeline, stages: stages.mapValues(\.signature))
         #expect(check.run().isEmpty)
         let path = folder + "/item.txt"
-        try Data(text.utf8).write(to: URL(filePath: path))
+        try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
         let artifact = Artifact(digest: .of(text), size: Int64(text.utf8.count), type: "txt")
         return await Runner(
             stages: stages, store: store, ledger: ledger ?? self.ledger, capacity: capacity,

@@ -106,7 +106,7 @@ final class Bench: Sendable {
     ) async throws -> (PlanResult, calls: [String], text: String?) {
         calls.withLock { $0 = [] }
         let path = folder + "/item.txt"
-        try Data(text.utf8).write(to: URL(filePath: path))
+        try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
         let graph = try Graph.read(
             Self.pipeline, file: "shout.yaml", stages: stages.mapValues(\.signature),
             parameters: ["mark": .string(mark)])
