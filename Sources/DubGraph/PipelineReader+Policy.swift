@@ -28,21 +28,8 @@ extension PipelineReader {
             faults.append(Fault(place, "The ceiling is shorter than the first wait.", "Raise it, or lower `backoff`."))
         }
         if let jitter = node["jitter"]?.json.bool { retry.jitter = jitter }
-        if let on = node["on"] {
-            retry.on = texts(on)
-            faults += (on.elements ?? [on]).compactMap(unknownFamily)
-        }
+        if let on = node["on"] { retry.on = texts(on) }
         return retry
-    }
-
-    /// The fault of a kind of error that no node fails with.
-    private static func unknownFamily(_ kind: SourceNode) -> Fault? {
-        guard let match = kind.text?.prefixMatch(of: /[a-z][a-z0-9-]*/) else { return nil }
-        let family = String(match.output)
-        guard !RetryPolicy.families.contains(family) else { return nil }
-        return Fault(
-            kind.place, "No node fails with an error of the kind `\(family)`.",
-            hint(family, among: RetryPolicy.families))
     }
 
     private static func whole(_ node: SourceNode?) -> Int? {

@@ -154,7 +154,7 @@ public enum PipelineSchema {
                     ["type": "integer", "minimum": 0, "maximum": 1_000_000], pattern("^[0-9]([0-9.]*[0-9])?\\s*%$"),
                 ]
             ]
-        case .code: return pattern("^[a-z][a-z0-9-]*(\\.[a-z][a-z0-9-]*)*$")
+        case .code: return pattern("^(\(RetryPolicy.families.joined(separator: "|")))(\\.[a-z][a-z0-9-]*)?$")
         case .fileType: return ["type": ["string", "number"], "pattern": "^[a-z0-9]{1,10}$"]
         case .value: return [:]
         case .list(let inner): return ["type": "array", "items": schema(inner)]

@@ -37,9 +37,10 @@ public struct RetryPolicy: Sendable, Hashable {
     public var on: [String]?
 
     /// The first parts of the codes that a node may fail with.
-    static let families = [
-        "cast", "catalogue", "exec", "gate", "http", "input", "internal", "language", "media", "node", "object",
-        "output", "script", "speech", "store", "worker",
+    package static let families = [
+        "cast", "catalogue", "exec", "gate", "http", "input", "internal", "language", "media", "node", "output",
+        "script",
+        "speech", "store", "verdict", "worker",
     ]
 
     /// Three attempts, half a second apart and more.

@@ -67,17 +67,27 @@ struct ShapeCheck {
             return fault(
                 node.place, "\(name) \(node.isNull ? "is empty" : "has to be a single value").", Self.remedy(shape))
         }
-        if case .choice(let kind, let choices) = shape {
-            guard !choices.contains(text) else { return }
-            let near = suggestion(for: text, among: choices).map { "Did you mean `\($0)`?" }
+        if let (kind, word, choices) = Self.choice(text, shape), !choices.contains(word) {
+            let near = suggestion(for: word, among: choices).map { "Did you mean `\($0)`?" }
             return fault(
-                node.place, "`\(text)` is no \(kind).", near ?? "Use one of \(choices.joined(separator: ", ")).")
+                node.place, "`\(word)` is no \(kind).", near ?? "Use one of \(choices.joined(separator: ", ")).")
         }
         guard !Self.fits(text, meaning, shape) else { return }
         switch shape {
         case .reference: fault(node.place, "`\(text)` refers to nothing.", Self.remedy(shape))
         case .whole(1...1): fault(node.place, "\(name) has to be 1.", "Write `version: 1`.")
         default: fault(node.place, "\(name) cannot be `\(text)`.", Self.remedy(shape))
+        }
+    }
+
+    /// The word of a text that has to be one of several, and those; `nil` where any will do.
+    private static func choice(
+        _ text: String, _ shape: PipelineFields.Shape
+    ) -> (kind: String, word: String, choices: [String])? {
+        switch shape {
+        case .choice(let kind, let choices): (kind, text, choices)
+        case .code: ("kind of error of a node", String(text.prefix { $0 != "." }), RetryPolicy.families)
+        default: nil
         }
     }
 
@@ -96,7 +106,7 @@ struct ShapeCheck {
         case .reference: return PipelineReader.reference(text) != nil
         case .condition: return Quantity.condition(text) != nil
         case .tolerance: return Quantity.tolerance(text) != nil
-        case .code: return text.wholeMatch(of: /[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*/) != nil && text.utf8.count <= 64
+        case .code: return text.wholeMatch(of: /[a-z]+(\.[a-z][a-z0-9-]*)?/) != nil && text.utf8.count <= 64
         case .fileType: return text.wholeMatch(of: /[a-z0-9]{1,10}/) != nil
         default: return true
         }

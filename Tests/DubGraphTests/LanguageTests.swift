@@ -1,4 +1,5 @@
 import DubCore
+import Foundation
 import Testing
 
 @testable import DubGraph
@@ -79,6 +80,25 @@ private func step(_ lines: String) throws -> Graph.Step {
         #expect(try step("for_each: size\nwhen: \"${size} == 2\"").when?.text == "2")
     }
 
+    @Test("the kinds of error that may be tried again are those that the code of nodes has")
+    func families() throws {
+        let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources")
+        var declared: Set<String> = []
+        for room in ["DubCore", "DubHTTP", "DubMedia", "DubRunner", "DubStages", "DubStorage", "DubWorkers"] {
+            let folder = sources.appending(path: room)
+            for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path.hasSuffix(".swift")
+            {
+                let text = try String(contentsOf: folder.appending(path: path), encoding: .utf8)
+                declared.formUnion(text.matches(of: /Self\(name: "([a-z]+)[."]/).map { String($0.output.1) })
+            }
+        }
+        // Of the run and the program, not of a node.
+        let others: Set = ["ledger", "resources", "run", "settings"]
+        #expect(declared.subtracting(others).sorted() == RetryPolicy.families)
+        #expect(others.isSubset(of: declared))
+    }
+
     @Test(
         "a wrong value is a fault at its own place, with what to write",
         arguments: [
@@ -86,7 +106,8 @@ private func step(_ lines: String) throws -> Graph.Step {
             ("retry: {backof: 1s}", "14:13", "Did you mean `backoff`?"),
             ("retry: {backoff: 1}", "14:22", "Write a duration such as"),
             ("retry: {backoff: 2m, ceiling: 1s}", "14:35", "Raise it"),
-            ("retry: {on: [Worker]}", "14:18", "Write the kind of an error"),
+            ("retry: {on: [Worker]}", "14:18", "Did you mean `worker`?"),
+            ("retry: {on: worker.Died}", "14:17", "Write the kind of an error"),
             ("retry: {on: [exec, wroker]}", "14:24", "Did you mean `worker`?"),
             ("timeout: 0s", "14:14", "from 1ms to 168h"), ("timeout: soon", "14:14", "duration"),
             ("resources: {cpu: two}", "14:22", "whole number"), ("resources: {memory: 4G}", "14:25", "`4GiB`"),
