@@ -52,8 +52,10 @@ extension EndToEnd {
         func promtool() async throws {
             try await withScratch { scratch in
                 let rules = Tool.repository.appendingPathComponent("docs/operations")
-                try await Tool.run("\(Self.tools)/promtool", ["check", "rules", "alerts.yaml"], in: rules)
-                try await Tool.run("\(Self.tools)/promtool", ["test", "rules", "alerts.test.yaml"], in: rules)
+                try await Tool.run(
+                    "\(Self.tools)/promtool", ["check", "rules", "\(rules.path)/alerts.yaml"], in: scratch)
+                try await Tool.run(
+                    "\(Self.tools)/promtool", ["test", "rules", "\(rules.path)/alerts.test.yaml"], in: scratch)
                 let service = try await ServiceKit(in: scratch)
                 let (daemon, address) = try await service.start()
                 try service.put("a.mp4", "a")
